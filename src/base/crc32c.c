@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "base/crc32c.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+
+__attribute__((target("sse4.2"))) static uint32_t add_sse42(uint32_t crc, const uint8_t *p, size_t size)
+{
+    uint64_t wide = crc;
+    for (; size >= 8; size -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof word);
+        wide = _mm_crc32_u64(wide, word);
+    }
+    crc = (uint32_t)wide;
+    for (; size; size--, p++)
+        crc = _mm_crc32_u8(crc, *p);
+    return crc;
+}
+#endif
+
+/* The remainder of one nibble under the reflected polynomial 0x82F63B78. Small on purpose: the portable way serves
+ * correctness on old machines, not speed. */
+static const uint32_t nibble_table[16] = {
+    0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+    0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+};
+
+uint32_t crc32c_add_portable(uint32_t crc, const void *bytes, size_t size)
+{
+    const uint8_t *p = bytes;
+    for (; size; size--, p++) {
+        crc ^= *p;
+        crc = crc >> 4 ^ nibble_table[crc & 15];
+        crc = crc >> 4 ^ nibble_table[crc & 15];
+    }
+    return crc;
+}
+
+uint32_t crc32c_add(uint32_t crc, const void *bytes, size_t size)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2"))
+        return add_sse42(crc, bytes, size);
+#endif
+    return crc32c_add_portable(crc, bytes, size);
+}
+
+uint32_t crc32c(Span bytes)
+{
+    return crc32c_end(crc32c_add(CRC32C_INIT, bytes.ptr, bytes.len));
+}

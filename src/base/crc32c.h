@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * base/crc32c.h - CRC-32C (Castagnoli), reflected, initial and final value all ones, as PostgreSQL's WAL records,
+ * control file and relation maps carry it (src/include/port/pg_crc32c.h).
+ *
+ * Incremental use: crc = CRC32C_INIT; crc = crc32c_add(crc, …); …; crc32c_end(crc).
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+#define CRC32C_INIT UINT32_C(0xffffffff)
+
+uint32_t crc32c_add(uint32_t crc, const void *bytes, size_t size);
+
+static inline uint32_t crc32c_end(uint32_t crc)
+{
+    return crc ^ UINT32_C(0xffffffff);
+}
+
+/* The whole at once. */
+uint32_t crc32c(Span bytes);
+
+/* The table-driven way, which crc32c_add() takes on processors without SSE 4.2; here so that a test can compare. */
+uint32_t crc32c_add_portable(uint32_t crc, const void *bytes, size_t size);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * base/limits.h - every bound of the program, with its reason
+ *
+ * Sizes read from outside are checked against these before memory is taken. A number that is part of the repository
+ * format stands in repo/FORMAT.md too.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* PostgreSQL's page. Other block sizes need a rebuilt server; nobody ships one. */
+#define PAGE_BYTES 8192
+
+/* Format: a frame holds at most this many plain bytes, so that one page costs at most one such decompression. */
+#define FRAME_PLAIN_MAX (256 * 1024)
+/* Format: compressed bytes of a frame; the codecs' own worst case for FRAME_PLAIN_MAX plus headers, with slack. */
+#define FRAME_STORED_MAX (FRAME_PLAIN_MAX + 16 * 1024)
+
+/* A pack is closed at whichever comes first: objects of a size that every store likes, an index that fits memory. */
+#define PACK_STORED_TARGET (64 * 1024 * 1024)
+#define PACK_PLAIN_MAX     (INT64_C(1) << 30)
+
+/* Format: the index of a container. A pack of 1 GiB needs 1.2 MiB; the WAL index of a 1 GB segment may need more. */
+#define CONTAINER_INDEX_MAX (256 * 1024 * 1024)
+
+/* One work unit of backup and restore: small enough to balance workers, large enough to cost nothing. */
+#define UNIT_BYTES_MAX (128 * 1024 * 1024)
+
+/* Format: a manifest leaf is one frame. */
+#define LEAF_PLAIN_MAX FRAME_PLAIN_MAX
+
+/* A key in a store: S3 allows 1024 bytes, file systems 255 a component. */
+#define STORE_KEY_MAX 512
+
+/* A path below the data directory. MAXPGPATH of PostgreSQL is 1024. */
+#define PGDATA_PATH_MAX 1024
+
+/* Objects that are read whole as JSON: backup, begin, packs, plan, cluster. The list of packs is the long one. */
+#define JSON_OBJECT_MAX (64 * 1024 * 1024)
+
+#define JOBS_MAX 256
+
+/* Every retry loop: waits double from the first to the last; the whole is bounded by retry-timeout. */
+#define RETRY_WAIT_FIRST_MS 100
+#define RETRY_WAIT_LAST_MS  5000

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "unit.h"
+
+#include <string.h>
+
+static Err *inner(void)
+{
+    return ERR(AWAY, "no answer from %s", "host");
+}
+
+static Err *outer(void)
+{
+    TRY_AS(inner(), "reading %s", "key");
+    return NULL;
+}
+
+static void test_err__carries_context_from_inside_out(void **state)
+{
+    (void)state;
+    AUTO(err_free) Err *err = outer();
+    assert_string_equal(err_text(err), "reading key: no answer from host");
+    assert_true(err_is(err, ERR_AWAY));
+    assert_non_null(strstr(err_origin(err), "err_test.c:"));
+}
+
+static void test_err__names_its_room_and_class(void **state)
+{
+    (void)state;
+    AUTO(err_free) Err *err = err_new(ERR_AWAY, "../src/store/posix.c", 12, "x");
+    assert_string_equal(err_code(err), "store/AWAY");
+    assert_string_equal(err_origin(err), "src/store/posix.c:12");
+    err = err_become(err, ERR_CORRUPT);
+    assert_string_equal(err_code(err), "store/CORRUPT");
+}
+
+static void test_err__appends_hints_as_lines(void **state)
+{
+    (void)state;
+    AUTO(err_free) Err *err = ERR(USAGE, "x");
+    assert_string_equal(err_hint_text(err), "");
+    err = err_hint(err, "first");
+    err = err_hint(err, "second %d", 2);
+    assert_string_equal(err_hint_text(err), "first\nsecond 2");
+}
+
+static void test_err_first__frees_the_second(void **state)
+{
+    (void)state;
+    AUTO(err_free) Err *err = err_first(ERR(IO, "one"), ERR(IO, "two"));
+    assert_string_equal(err_text(err), "one");
+    assert_null(err_first(NULL, NULL));
+}
+
+static void test_err_is__is_false_for_success(void **state)
+{
+    (void)state;
+    assert_false(err_is(NULL, ERR_NOT_FOUND));
+}
+
+UNIT_MAIN(cmocka_unit_test(test_err__carries_context_from_inside_out),
+          cmocka_unit_test(test_err__names_its_room_and_class),
+          cmocka_unit_test(test_err__appends_hints_as_lines),
+          cmocka_unit_test(test_err_first__frees_the_second),
+          cmocka_unit_test(test_err_is__is_false_for_success))
