@@ -1,0 +1,44 @@
+# A short front over meson and ninja. `make help` lists what there is.
+
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+# For `make test`: build with these sanitizers, for example SANITIZE=address,undefined.
+SANITIZE ?=
+
+.PHONY: all
+all: $(BUILD)/build.ninja  ## build everything into build/
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@scripts/configure.sh $(BUILD)
+
+.PHONY: deps
+deps:  ## install the Debian packages that the build needs (as root or through sudo)
+	@scripts/deps.sh build
+
+.PHONY: check
+check: all  ## formatting, floors, budgets, headers alone, lint, unit tests: within a minute
+	@scripts/check.sh $(BUILD)
+
+.PHONY: test
+test:  ## install what the tests need and run everything that must pass
+	@scripts/deps.sh test
+	@SANITIZE=$(SANITIZE) scripts/test.sh
+
+.PHONY: fuzz
+fuzz:  ## build the fuzz targets with clang and run each for a few seconds
+	@scripts/fuzz.sh
+
+.PHONY: install
+install: all  ## install below PREFIX=/usr/local, staged below DESTDIR=
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+.PHONY: clean
+clean:  ## remove all build folders
+	@rm -rf build build-*
+
+.PHONY: help
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18

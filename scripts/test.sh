@@ -1,0 +1,98 @@
+#!/bin/bash
+# test.sh: everything that must pass; the last line is "N passed, N failed".
+#
+# Parts, each in a build folder of its own: all meson suites (unit, conformance, fault), the same under ASan and UBSan, the
+# flow tests under TSan, the fuzz targets for a few seconds each, the independent reader, and the system tests on real
+# servers. With SANITIZE=address,undefined the program that the system tests drive is built that way, too.
+# A part that breaks down without counting anything counts as one failure. PARTS="units system" runs only those.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+SANITIZE=${SANITIZE-}
+parts=${PARTS:-units sanitized threads fuzz servers spec system}
+passed=0 failed=0 reports=build-reports
+mkdir -p $reports
+
+# tally NAME PASSED FAILED: adds a part's figures.
+tally() {
+    passed=$((passed + $2)) failed=$((failed + $3))
+    echo "test: $1: $2 passed, $3 failed (${SECONDS} s since the start)"
+}
+
+build() {
+    local folder=$1
+    shift
+    scripts/configure.sh "$folder" "$@" && ninja -C "$folder" --quiet
+}
+
+sanitizer_options() { echo "-Db_sanitize=$1 -Db_lundef=false"; }
+
+# meson_part NAME FOLDER TEST...: runs the tests (all when none is named) of a build folder.
+meson_part() {
+    local name=$1 folder=$2 counts
+    shift 2
+    rm -f "$folder/meson-logs/testlog.json"
+    ${runner-} meson test -C "$folder" --no-rebuild --timeout-multiplier 5 --print-errorlogs "$@" || true
+    counts=$(python3 scripts/tally.py meson "$folder/meson-logs/testlog.json")
+    # shellcheck disable=SC2086
+    tally "$name" $counts
+}
+
+pytest_part() {
+    local name=$1 report=$reports/$1.xml
+    shift
+    rm -f "$report"
+    PGSTRATA_BUILD=$PWD/$main_build pytest-3 -q -ra -p no:cacheprovider --junitxml="$report" "$@" </dev/null || true
+    # shellcheck disable=SC2046
+    tally "$name" $(python3 scripts/tally.py junit "$report")
+}
+
+run_units() {
+    # shellcheck disable=SC2046
+    build "$main_build" $([ -z "$SANITIZE" ] || sanitizer_options "$SANITIZE") || { tally build 0 1; return; }
+    meson_part units "$main_build"
+}
+
+run_sanitized() {
+    [ -z "$SANITIZE" ] || return 0
+    # shellcheck disable=SC2046
+    build build-asan $(sanitizer_options address,undefined) || { tally build-asan 0 1; return; }
+    meson_part 'units under ASan and UBSan' build-asan
+}
+
+# TSan needs the memory layout that address randomisation may take away from it.
+run_threads() {
+    local tests runner
+    # shellcheck disable=SC2046
+    build build-tsan $(sanitizer_options thread) || { tally build-tsan 0 1; return; }
+    mapfile -t tests < <(meson test -C build-tsan --list 2>/dev/null | sed -n 's|.* \(flow/.*\)|\1|p')
+    [ ${#tests[@]} != 0 ] || { echo 'test: there are no flow tests yet'; return; }
+    runner=$(setarch -R true 2>/dev/null && echo setarch -R)
+    meson_part 'flow under TSan' build-tsan "${tests[@]}"
+}
+
+run_fuzz() {
+    # shellcheck disable=SC2046
+    tally fuzz $(scripts/fuzz.sh | tee /dev/stderr | sed -nE '$s/^fuzz: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' |
+        grep . || echo 0 1)
+}
+
+run_servers() {
+    if PGSTRATA_SERVERS=$(scripts/servers.sh); then export PGSTRATA_SERVERS; else tally servers 0 1; fi
+}
+
+run_spec() {
+    if [ -d tests/spec ]; then pytest_part spec tests/spec; fi
+}
+
+run_system() {
+    pytest_part system -n "${PGSTRATA_TEST_JOBS:-$(nproc)}" --dist loadfile tests/system
+}
+
+main_build=build
+[ -z "$SANITIZE" ] || main_build=build-${SANITIZE//,/-}
+for part in $parts; do
+    echo "test: --- $part"
+    "run_$part" || tally "$part" 0 1
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed != 0 ]
