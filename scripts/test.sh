@@ -64,7 +64,7 @@ run_threads() {
     local tests runner
     # shellcheck disable=SC2046
     build build-tsan $(sanitizer_options thread) || { tally build-tsan 0 1; return; }
-    mapfile -t tests < <(meson test -C build-tsan --list 2>/dev/null | sed -n 's|.* \(flow/.*\)|\1|p')
+    mapfile -t tests < <(meson test -C build-tsan --list 2>/dev/null | sed -nE 's|^(.* )?(flow/.*)|\2|p')
     [ ${#tests[@]} != 0 ] || { echo 'test: there are no flow tests yet'; return; }
     runner=$(setarch -R true 2>/dev/null && echo setarch -R)
     meson_part 'flow under TSan' build-tsan "${tests[@]}"
@@ -85,7 +85,7 @@ run_spec() {
 }
 
 run_system() {
-    pytest_part system -n "${PGSTRATA_TEST_JOBS:-$(nproc)}" --dist loadfile tests/system
+    pytest_part system -n "${PGSTRATA_TEST_JOBS:-$(nproc)}" --dist loadgroup tests/system
 }
 
 main_build=build

@@ -1,0 +1,149 @@
+"""Fixtures of the system tests.
+
+major       the PostgreSQL major: 13, 15, 18 (the full stories), or what @pytest.mark.majors(…) names. PGSTRATA_MAJORS="15 17"
+            narrows it, for a quick run by hand.
+folder      an empty folder that the server user owns; removed afterwards unless PGSTRATA_KEEP is set.
+clusters    makes clusters: clusters(major, …) as Cluster.create, clusters.adopt(major, data); all are stopped afterwards.
+cluster     one running cluster of `major`.
+pgstrata    runs the program: pgstrata('backup', …) returns a Run and asserts exit status 0, unless code=… says another.
+"""
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import pgcluster
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'majors(*numbers): run on these PostgreSQL majors instead of 13, 15 and 18')
+
+
+def pytest_generate_tests(metafunc):
+    if 'major' in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker('majors')
+        majors = marker.args if marker else pgcluster.STORY
+        if chosen := os.environ.get('PGSTRATA_MAJORS'):
+            majors = [major for major in majors if str(major) in chosen.split()]
+        metafunc.parametrize('major', majors, scope='session', ids=[f'pg{major}' for major in majors])
+
+
+def pytest_collection_modifyitems(items):
+    """With -n, one module's tests of one major stay on one worker, so that module fixtures are made once."""
+    for item in items:
+        major = item.callspec.params.get('major', '') if hasattr(item, 'callspec') else ''
+        item.add_marker(pytest.mark.xdist_group(f'{item.module.__name__}-{major}'))
+
+
+@pytest.fixture
+def folder():
+    path = pgcluster.new_folder()
+    yield path
+    if 'PGSTRATA_KEEP' not in os.environ:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Clusters:
+    def __init__(self, folder):
+        self.folder, self.made = folder, []
+
+    def _home(self):
+        home = self.folder / f'c{len(self.made)}'
+        home.mkdir()
+        pgcluster.own_by_server_user(home)
+        return home
+
+    def _keep(self, cluster):
+        self.made.append(cluster)
+        return cluster
+
+    def __call__(self, major, **options):
+        return self._keep(pgcluster.Cluster.create(major, self._home(), **options))
+
+    def adopt(self, major, data, **options):
+        return self._keep(pgcluster.Cluster.adopt(major, data, self._home(), **options))
+
+    def copy_cold(self, cluster):
+        return self._keep(cluster.copy_cold(self._home()))
+
+
+@pytest.fixture
+def clusters(folder):
+    maker = Clusters(folder)
+    yield maker
+    for cluster in maker.made:
+        cluster.stop('immediate')
+
+
+@pytest.fixture
+def cluster(clusters, major):
+    return clusters(major).start()
+
+
+# ---- the program
+
+@dataclasses.dataclass
+class Run:
+    args: tuple
+    code: int
+    out: str
+    err: str
+
+    def __str__(self):
+        return f'pgstrata {" ".join(self.args)}: exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}'
+
+
+class Pgstrata:
+    """The program with one configuration file and one environment. `user` None is who runs the tests (root, in CI)."""
+
+    def __init__(self, program, folder):
+        self.program, self.conf, self.user, self.env = program, folder / 'pgstrata.conf', None, {}
+        self.folder = folder
+
+    def configure(self, repos, clusters, **common):
+        """Writes the configuration: repos and clusters map names to their settings; common settings stand before them.
+        A key's underscores become hyphens."""
+        def lines(settings):
+            return [f'{key.replace("_", "-")} = {value}\n' for key, value in settings.items()]
+        text = lines(common)
+        for kind, sections in (('repo', repos), ('cluster', clusters)):
+            for name, settings in sections.items():
+                text += [f'[{kind} {name}]\n', *lines(settings)]
+        self.conf.write_text(''.join(text))
+        return self.conf
+
+    def argv(self, *args):
+        """The command as a list, for archive_command and the like."""
+        return [str(self.program), f'--config={self.conf}', *map(str, args)]
+
+    def __call__(self, *args, code=0, user=None, env=None, cwd='/', timeout_s=300, stdin=None):
+        """Runs it and checks the exit status against `code` (None: any)."""
+        argv = pgcluster.as_user(user or self.user, self.argv(*args))
+        done = subprocess.run(argv, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=timeout_s, cwd=cwd, env={**os.environ, **self.env, **(env or {})})
+        run = Run(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
+        assert code is None or run.code == code, f'expected exit {code}\n{run}'
+        return run
+
+
+@pytest.fixture(scope='session')
+def program():
+    """A copy of the built program where the server user may run it: the source tree may lie in a closed home."""
+    build = pathlib.Path(os.environ.get('PGSTRATA_BUILD', TOP / 'build'))
+    found = [path for path in (build / 'pgstrata', build / 'src' / 'pgstrata', build / 'src' / 'cli' / 'pgstrata')
+             if path.is_file()]
+    assert found, f'no pgstrata below {build}; run make'
+    home = pgcluster.new_folder('pgstrata-program-')
+    shutil.copy2(found[0], home / 'pgstrata')
+    yield home / 'pgstrata'
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def pgstrata(program, folder):
+    return Pgstrata(program, folder)
