@@ -38,6 +38,11 @@
 /* A path below the data directory. MAXPGPATH of PostgreSQL is 1024. */
 #define PGDATA_PATH_MAX 1024
 
+/* Entries of one folder held in memory at once, about 32 bytes each and their names: 10 million take some 500 MB. */
+#define FOLDER_ENTRIES_MAX 10000000
+/* Levels of folders entered below one root; each holds a descriptor open. */
+#define FOLDER_DEPTH_MAX 128
+
 /* Objects that are read whole as JSON: backup, begin, packs, plan, cluster. The list of packs is the long one. */
 #define JSON_OBJECT_MAX (64 * 1024 * 1024)
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "os/entry.h"
+
+#include "os/errno.h"
+#include "os/fault.h"
+
+#include <sys/stat.h>
+
+EntryKind entry_kind_of(mode_t st_mode)
+{
+    if (S_ISREG(st_mode))
+        return ENTRY_FILE;
+    if (S_ISDIR(st_mode))
+        return ENTRY_FOLDER;
+    return S_ISLNK(st_mode) ? ENTRY_LINK : ENTRY_OTHER;
+}
+
+EntryInfo entry_info_of(const struct stat *st)
+{
+    return (EntryInfo){
+        .kind = entry_kind_of(st->st_mode),
+        .size_bytes = (uint64_t)st->st_size,
+        .modified = {(int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000},
+        .mode = st->st_mode & 07777,
+        .uid = st->st_uid,
+        .gid = st->st_gid,
+        .device = st->st_dev,
+        .inode = st->st_ino,
+        .links = st->st_nlink,
+    };
+}
+
+static Err *outcome_of(EntryInfo *out, int result, const struct stat *st, const char *path)
+{
+    if (result == 0)
+        *out = entry_info_of(st);
+    else if (errno == ENOENT || errno == ENOTDIR)
+        *out = (EntryInfo){.kind = ENTRY_ABSENT, .modified = INSTANT_NONE};
+    else
+        return ERR_OS("looking at %s", path);
+    return NULL;
+}
+
+Err *entry_stat(EntryInfo *out, const char *path)
+{
+    TRY(fault_check("stat", path));
+    struct stat st;
+    const int result = lstat(path, &st);
+    return outcome_of(out, result, &st, path);
+}
+
+Err *entry_stat_follow(EntryInfo *out, const char *path)
+{
+    TRY(fault_check("stat", path));
+    struct stat st;
+    const int result = stat(path, &st);
+    return outcome_of(out, result, &st, path);
+}
+
+const char *entry_kind_name(EntryKind kind)
+{
+    static const char *const names[] = {
+        [ENTRY_ABSENT] = "absent",      [ENTRY_FILE] = "file",          [ENTRY_FOLDER] = "folder",
+        [ENTRY_LINK] = "symbolic link", [ENTRY_OTHER] = "special file",
+    };
+    return names[kind];
+}
+
+Err *entry_set_mode(const char *path, mode_t mode)
+{
+    TRY(fault_check("create", path));
+    if (chmod(path, mode) != 0)
+        return ERR_OS("setting the mode of %s to %04o", path, (unsigned)mode);
+    return NULL;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * os/folder.h - folders
+ *
+ * Syncing a folder makes the names in it durable: what was created, renamed or removed there before the call.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "os/entry.h"
+
+/* With exactly this mode whatever the umask. EXISTS. Not durable before its parent is synced. */
+MUST Err *folder_make(const char *path, mode_t mode);
+/* Makes it and whatever is missing above it, durably; a folder that exists already (also a link to one) stays as it is.
+ * EXISTS when something else is in the way. */
+MUST Err *folder_make_all(const char *path, mode_t mode);
+MUST Err *folder_sync(const char *path);
+
+typedef struct FolderEntry {
+    const char *name;
+    EntryKind kind; /* never ENTRY_ABSENT */
+} FolderEntry;
+
+typedef struct FolderList {
+    const FolderEntry *entries; /* sorted bytewise by name, without "." and ".." */
+    size_t count;
+} FolderList;
+
+/* NOT_FOUND; LIMIT above FOLDER_ENTRIES_MAX. A symbolic link as last component of `path` is followed. */
+MUST Err *folder_list(FolderList *out, const char *path, Arena *arena);
+MUST Err *folder_is_empty(bool *out, const char *path);
+
+/* Removes an empty folder; absent is success. EXISTS when it is not empty. */
+MUST Err *folder_remove(const char *path);
+/* Removes the folder and all below it, without following symbolic links and without crossing into more than
+ * FOLDER_DEPTH_MAX levels (LIMIT). Absent is success; a link at `path` itself is REFUSED. Not durable. */
+MUST Err *folder_remove_all(const char *path);
