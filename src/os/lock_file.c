@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
-#include "os/lock.h"
+#include "os/lock_file.h"
 
 #include "os/errno.h"
 #include "os/fault.h"
@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-struct Lock {
+struct LockFile {
     int fd;
 };
 
@@ -40,7 +40,7 @@ static void holder_write(int fd)
         return;
 }
 
-Err *lock_take(Lock **out, const char *path)
+Err *lock_file_take(LockFile **out, const char *path)
 {
     TRY(fault_check("open", path));
     AUTO(fd_close)
@@ -53,14 +53,14 @@ Err *lock_take(Lock **out, const char *path)
         return ERR_OS("locking %s", path);
     }
     holder_write(fd);
-    Lock *const lock = mem_new(sizeof *lock);
+    LockFile *const lock = mem_new(sizeof *lock);
     lock->fd = fd;
     fd = -1;
     *out = lock;
     return NULL;
 }
 
-void lock_free(Lock **lock)
+void lock_file_free(LockFile **lock)
 {
     if (!*lock)
         return;
