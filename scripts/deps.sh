@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh [--missing] build|test|bench...: installs the Debian packages that a task needs.
+# deps.sh [--missing] build|demo|test|bench...: installs the Debian packages that a task needs.
 #
 # Says first what it will install, installs only what is missing, asks no questions. As root, or through sudo.
 # Installing never starts a service and never leaves a PostgreSQL cluster behind; one that is there is left alone.
@@ -11,6 +11,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config libzstd-dev liblz4-dev li
 test="$build clang clang-format cppcheck shellcheck pyflakes3 zstd lz4 postgresql-15 tzdata python3 python3-pytest
     python3-pytest-xdist python3-psycopg2 python3-zstandard python3-lz4 python3-xxhash patchelf file"
 bench="$test pgbackrest"
+demo="$build postgresql-15"
 
 say() { echo "deps: $*"; }
 
@@ -74,10 +75,11 @@ for task in "$@"; do
     build) wanted+=" $build" ;;
     test) wanted+=" $test" ;;
     bench) wanted+=" $bench" ;;
-    *) echo "deps: no task \"$task\": build, test or bench" >&2; exit 2 ;;
+    demo) wanted+=" $demo" ;;
+    *) echo "deps: no task \"$task\": build, demo, test or bench" >&2; exit 2 ;;
     esac
 done
-[ -n "$wanted" ] || { echo "usage: scripts/deps.sh [--missing] build|test|bench..." >&2; exit 2; }
+[ -n "$wanted" ] || { echo "usage: scripts/deps.sh [--missing] build|demo|test|bench..." >&2; exit 2; }
 
 command -v dpkg-query >/dev/null || {
     echo "deps: this is no Debian; install by hand what answers to:" $wanted >&2

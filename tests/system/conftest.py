@@ -106,15 +106,17 @@ class Pgstrata:
         self.folder = folder
 
     def configure(self, repos, clusters, **common):
-        """Writes the configuration: repos and clusters map names to their settings; common settings stand before them.
-        A key's underscores become hyphens."""
+        """Writes the configuration: repos and clusters map names to their settings, common ones go to [global]. A key's
+        underscores become hyphens. What pgstrata keeps on the host goes to the test's folder unless a setting says else."""
+        common.setdefault('state_dir', self.folder / 'state')
         def lines(settings):
             return [f'{key.replace("_", "-")} = {value}\n' for key, value in settings.items()]
-        text = lines(common)
+        text = ['[global]\n', *lines(common)]
         for kind, sections in (('repo', repos), ('cluster', clusters)):
             for name, settings in sections.items():
                 text += [f'[{kind} {name}]\n', *lines(settings)]
         self.conf.write_text(''.join(text))
+        self.conf.chmod(0o644)
         return self.conf
 
     def argv(self, *args):
