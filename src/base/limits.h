@@ -25,6 +25,11 @@
 
 /* Format: the index of a container. A pack of 1 GiB needs 1.2 MiB; the WAL index of a 1 GB segment may need more. */
 #define CONTAINER_INDEX_MAX (256 * 1024 * 1024)
+/* Format: what a kind of object says of itself in the head, and the head with name and facts. */
+#define CONTAINER_FACTS_MAX 4096
+#define CONTAINER_HEAD_MAX  8192
+/* Format: frames of a container. A full pack of 1 GiB and a 1 GB segment have 4096; small files make them shorter. */
+#define CONTAINER_FRAMES_MAX (1024 * 1024)
 
 /* One work unit of backup and restore: small enough to balance workers, large enough to cost nothing. */
 #define UNIT_BYTES_MAX (128 * 1024 * 1024)
