@@ -56,3 +56,15 @@
 /* Every retry loop: waits double from the first to the last; the whole is bounded by retry-timeout. */
 #define RETRY_WAIT_FIRST_MS 100
 #define RETRY_WAIT_LAST_MS  5000
+
+/* Names of clusters and repositories become folder names and keys. */
+#define CONF_NAME_MAX 40
+/* inih cuts a section's name after this many bytes. */
+#define CONF_SECTION_MAX 49
+/* Configuration is written by hand; more is a wrong file. */
+#define CONF_FILE_BYTES_MAX (1024 * 1024)
+#define CONF_SECTIONS_MAX   256
+#define CONF_ENTRIES_MAX    10000
+
+/* Notices of one job that are kept word for word; a damaged disk can make millions. */
+#define REPORT_NOTICES_MAX 1000
