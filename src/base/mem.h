@@ -15,8 +15,9 @@
 
 #include <stddef.h>
 
-#define AUTO(fn) __attribute__((cleanup(fn)))
-#define MUST     __attribute__((warn_unused_result))
+#define AUTO(fn)                                                                                             \
+    __attribute__((cleanup(fn), unused)) /* unused: some variables exist for their clean-up alone */
+#define MUST __attribute__((warn_unused_result))
 #define TAKE(p)                                                                                              \
     __extension__({                                                                                          \
         __typeof__(p) take_value_ = (p);                                                                     \

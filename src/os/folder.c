@@ -119,7 +119,7 @@ static Err *entry_next(struct dirent **out, DIR *dir, const char *path)
 static Err *entry_kind(EntryKind *out, DIR *dir, const struct dirent *entry, const char *path)
 {
     if (entry->d_type != DT_UNKNOWN) {
-        *out = entry_kind_of(DTTOIF(entry->d_type));
+        *out = entry_kind_of(DTTOIF((mode_t)entry->d_type));
         return NULL;
     }
     struct stat st;
