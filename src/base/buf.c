@@ -74,6 +74,14 @@ Span buf_span(const Buf *buf)
     return (Span){buf->data, buf->len};
 }
 
+void buf_cut(Buf *buf, size_t len)
+{
+    assert(len <= buf->len);
+    buf->len = len;
+    if (buf->data)
+        buf->data[len] = 0;
+}
+
 void buf_clear(Buf *buf)
 {
     buf->len = 0;

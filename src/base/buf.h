@@ -31,6 +31,8 @@ void buf_grown(Buf *buf, size_t size);
 
 const char *buf_text(const Buf *buf);
 Span buf_span(const Buf *buf);
+/* Takes the end off, down to `len` bytes. */
+void buf_cut(Buf *buf, size_t len);
 /* Empties it and keeps the memory. */
 void buf_clear(Buf *buf);
 void buf_swap(Buf *a, Buf *b);

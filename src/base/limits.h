@@ -37,6 +37,20 @@
 /* Format: a manifest leaf is one frame. */
 #define LEAF_PLAIN_MAX FRAME_PLAIN_MAX
 
+/* Format: the manifest's root, read whole. A leaf holds about 1,500 small files and costs a line of 300 bytes here:
+ * enough for 300 million files. */
+#define MANIFEST_ROOT_MAX (64 * 1024 * 1024)
+/* Format: a line of a leaf or root, so that one line never costs more memory than a leaf. */
+#define MANIFEST_LINE_MAX LEAF_PLAIN_MAX
+/* Extents a line holds before the entry goes on in the next one: a line then always fits an empty leaf. */
+#define EXTENTS_PER_LINE 2048
+/* Extents of one file, kept in memory together: every block of an 8 GiB segment apart from its neighbours. */
+#define EXTENTS_PER_ENTRY_MAX (1024 * 1024)
+/* Symbolic links of one backup, which the manifest's reader remembers. PostgreSQL has one per tablespace. */
+#define MANIFEST_LINKS_MAX 65536
+/* Format: "pack-" and six digits. */
+#define PACK_NUMBER_MAX 999999
+
 /* A key in a store: S3 allows 1024 bytes, file systems 255 a component. */
 #define STORE_KEY_MAX 512
 

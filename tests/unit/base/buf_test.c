@@ -38,6 +38,18 @@ static void test_buf__writes_integers_little_endian(void **state)
         assert_int_equal(buf.data[i], i + 1);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_buf__is_empty_text_before_anything_was_added),
+static void test_buf_cut__takes_the_end_off(void **state)
+{
+    (void)state;
+    AUTO(buf_done) Buf buf = {0};
+    buf_cut(&buf, 0);
+    buf_add_text(&buf, "base/1");
+    buf_cut(&buf, 4);
+    assert_string_equal(buf_text(&buf), "base");
+    assert_int_equal(buf.len, 4);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_buf_cut__takes_the_end_off),
+          cmocka_unit_test(test_buf__is_empty_text_before_anything_was_added),
           cmocka_unit_test(test_buf__grows_and_stays_terminated),
           cmocka_unit_test(test_buf__writes_integers_little_endian))
