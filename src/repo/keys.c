@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "repo/keys.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WAL_NAME_DIGITS = 24, WAL_FOLDER_DIGITS = 16, HASH_DIGITS = 8, PACK_DIGITS = 6 };
+
+static const char wal_suffix[] = ".wal", partial_suffix[] = ".partial", pack_prefix[] = "pack-";
+
+Err *key_name_check(const char *what, const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    const size_t len = strlen(name);
+    if (len == 0 || len > KEY_NAME_MAX || strspn(name, allowed) != len)
+        return err_hint(ERR(USAGE, "\"%s\" cannot be the name of a %s", name, what),
+                        "A name has 1 to %d characters out of a-z, 0-9, _ and -.", KEY_NAME_MAX);
+    if (text_equal(name, KEY_REPOSITORY) || text_equal(name, "key"))
+        return err_hint(
+            ERR(USAGE, "\"%s\" cannot be the name of a %s: the repository itself uses it", name, what),
+            "Take another name.");
+    return NULL;
+}
+
+Err *key_root_make(KeyRoot *out, const char *cluster, uint32_t generation)
+{
+    TRY(key_name_check("cluster", cluster));
+    if (generation == 0)
+        return ERR(CORRUPT, "cluster %s has a generation 0, they count from 1", cluster);
+    KeyRoot root = {.generation = generation};
+    memcpy(root.cluster, cluster, strlen(cluster) + 1);
+    *out = root;
+    return NULL;
+}
+
+const char *key_object_name(const char *key)
+{
+    const char *const slash = strchr(key, '/');
+    return slash ? slash + 1 : key;
+}
+
+static Key key_make(const KeyRoot *root, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "<cluster>/g<n>/" and what the format says; all parts are bounded, so it always fits. */
+static Key key_make(const KeyRoot *root, const char *format, ...)
+{
+    Key key;
+    const int begin = snprintf(key.text, sizeof key.text, "%s/g%u/", root->cluster, root->generation);
+    va_list args;
+    va_start(args, format);
+    const int rest = vsnprintf(key.text + begin, sizeof key.text - (size_t)begin, format, args);
+    va_end(args);
+    assert(begin > 0 && rest >= 0 && (size_t)(begin + rest) < sizeof key.text);
+    return key;
+}
+
+Key key_cluster_folder(const char *cluster)
+{
+    Key key;
+    snprintf(key.text, sizeof key.text, "%.*s/", KEY_NAME_MAX, cluster);
+    return key;
+}
+
+Key key_cluster(const KeyRoot *root)
+{
+    return key_make(root, "cluster");
+}
+
+Key key_generation_prefix(const KeyRoot *root)
+{
+    return key_make(root, "%s", "");
+}
+
+Key key_wal(const KeyRoot *root, WalName name)
+{
+    if (name.kind == WAL_NAME_HISTORY)
+        return key_history(root, name.timeline);
+    const WalNameText text = wal_name_text(name);
+    return key_make(root, "wal/%08X/%.*s/%s%s", name.timeline.id, WAL_FOLDER_DIGITS, text.text, text.text,
+                    name.kind == WAL_NAME_SEGMENT ? wal_suffix : "");
+}
+
+Key key_wal_partial_other(const KeyRoot *root, WalName name, const Hash128 *hash)
+{
+    assert(name.kind == WAL_NAME_PARTIAL);
+    return key_make(root, "%s.%.*s", key_object_name(key_object_name(key_wal(root, name).text)), HASH_DIGITS,
+                    hash128_text(hash).text);
+}
+
+Key key_wal_prefix(const KeyRoot *root, Timeline timeline)
+{
+    return key_make(root, "wal/%08X/", timeline.id);
+}
+
+Key key_wal_root(const KeyRoot *root)
+{
+    return key_make(root, "wal/");
+}
+
+Key key_history(const KeyRoot *root, Timeline timeline)
+{
+    return key_make(root, "wal/%08X.history", timeline.id);
+}
+
+Key key_branch(const KeyRoot *root, Timeline timeline)
+{
+    return key_make(root, "branch/%08X", timeline.id);
+}
+
+Key key_branch_prefix(const KeyRoot *root)
+{
+    return key_make(root, "branch/");
+}
+
+Key key_backup_prefix(const KeyRoot *root)
+{
+    return key_make(root, "backup/");
+}
+
+Key key_backup_object(const KeyRoot *root, BackupLabel label, const char *object)
+{
+    return key_make(root, "backup/%s/%s", label.text, object);
+}
+
+Key key_pack(const KeyRoot *root, BackupLabel label, uint32_t pack)
+{
+    assert(pack >= 1 && pack <= PACK_NUMBER_MAX);
+    return key_make(root, "backup/%s/%s%0*u", label.text, pack_prefix, PACK_DIGITS, pack);
+}
+
+bool key_generation_matches(uint32_t *out, const char *name)
+{
+    char digits[12];
+    const size_t len = strcspn(name, "/");
+    if (name[0] != 'g' || name[1] == '0' || len < 2 || len > sizeof digits)
+        return false;
+    memcpy(digits, name + 1, len - 1);
+    digits[len - 1] = 0;
+    uint64_t number;
+    if (!text_u64(&number, digits) || number > UINT32_MAX)
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}
+
+bool key_wal_matches(WalName *out, const char *name, uint32_t segment_bytes)
+{
+    char text[64];
+    size_t len = strlen(name);
+    if (len >= sizeof text)
+        return false;
+    memcpy(text, name, len + 1);
+
+    if (text_ends(text, wal_suffix)) {
+        text[len - strlen(wal_suffix)] = 0;
+        return wal_name_matches(out, text, segment_bytes) && out->kind == WAL_NAME_SEGMENT;
+    }
+    /* A second partial: 24 digits, ".partial", and its hash behind another point. */
+    const size_t partial_len = WAL_NAME_DIGITS + strlen(partial_suffix);
+    uint8_t hash[HASH_DIGITS / 2];
+    if (len == partial_len + 1 + HASH_DIGITS && text[partial_len] == '.' &&
+        text_hex_parse(hash, sizeof hash, text + partial_len + 1)) {
+        text[partial_len] = 0;
+        return wal_name_matches(out, text, segment_bytes) && out->kind == WAL_NAME_PARTIAL;
+    }
+    return wal_name_matches(out, text, segment_bytes) && out->kind != WAL_NAME_SEGMENT;
+}
+
+bool key_pack_matches(uint32_t *out, const char *name)
+{
+    const size_t prefix_len = strlen(pack_prefix);
+    uint64_t number;
+    if (!text_starts(name, pack_prefix) || strlen(name) != prefix_len + PACK_DIGITS ||
+        !text_u64(&number, name + prefix_len) || number == 0)
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}
