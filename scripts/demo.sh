@@ -1,9 +1,10 @@
 #!/bin/bash
-# demo.sh: the main job on real input, without questions. A throwaway PostgreSQL 15 cluster with 300,000 rows and customers at
-# work; pgstrata protects it; somebody drops a table; pgstrata brings back the moment before, and every row is compared.
+# demo.sh: the main job on real input, without questions. A throwaway PostgreSQL 15 cluster with 300,000 rows and
+# customers at work; pgstrata protects it; somebody drops a table; pgstrata brings back the moment before, and every row
+# is compared.
 #
-# Everything happens below one temporary folder, on ports and sockets of its own, and is removed at the end (DEMO_KEEP=1 keeps
-# it). A PostgreSQL that runs on this machine is not touched. Expects a finished build; BUILD names its folder.
+# Everything happens below one temporary folder, on ports and sockets of its own, and is removed at the end (DEMO_KEEP=1
+# keeps it). A PostgreSQL that runs on this machine is not touched. Expects a finished build; BUILD names its folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build} server=/usr/lib/postgresql/15/bin steps=()
@@ -88,7 +89,11 @@ sql() { as_owner psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$demo/run" -p "$1" -U p
 
 pgstrata() { "$demo/bin/pgstrata" --config="$conf" "$@" </dev/null; }
 
-start() { as_owner $server/pg_ctl -D "$1" -l "$demo/$2.log" -w -t 60 -o "-p $3 -k $demo/run -c listen_addresses=''" start >/dev/null; }
+# start FOLDER LOG PORT
+start() {
+    as_owner $server/pg_ctl -D "$1" -l "$demo/$2.log" -w -t 60 \
+        -o "-p $3 -k $demo/run -c listen_addresses=''" start >/dev/null
+}
 
 # Rows and content of every table: count, and one hash over all rows in key order.
 tables='customers films orders payments'
@@ -132,11 +137,16 @@ is_recovered() { [ "$(sql "$clone_port" -c 'select pg_is_in_recovery()')" = f ];
 
 chapter 'A shop with 300,000 rows'
 as_owner $server/initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
-as_owner sh -c "printf '%s\n' \"port = $port\" \"unix_socket_directories = '$demo/run'\" \"listen_addresses = ''\" >>'$data/postgresql.conf'"
+as_owner tee -a "$data/postgresql.conf" >/dev/null <<CONF
+port = $port
+unix_socket_directories = '$demo/run'
+listen_addresses = ''
+CONF
 as_owner $server/pg_ctl -D "$data" -l "$demo/shop.log" -w start >/dev/null
 as_owner createdb -h "$demo/run" -p "$port" -U postgres shop
 sql "$port" -c "
-    create table customers (id serial primary key, name text not null, email text not null unique, city text, visits int default 0);
+    create table customers (id serial primary key, name text not null, email text not null unique, city text,
+                            visits int not null default 0);
     create table films (id serial primary key, title text not null, year int, description text);
     create table orders (id serial primary key, customer_id int references customers, film_id int references films,
                          ordered_at timestamptz not null, copies int not null);

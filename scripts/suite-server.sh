@@ -11,13 +11,18 @@ suite=$1 major=$2
 mkdir -p "$3"
 dest=$(realpath "$3")
 programs=$dest/usr/lib/postgresql/$major/bin
+exec 9>"$dest.lock"
+flock 9
 
 if "$programs/postgres" --version >/dev/null 2>&1 && [ -e "$dest/.complete" ]; then
     echo "$programs"
     exit 0
 fi
 for tool in apt-get dpkg-deb patchelf file; do
-    command -v $tool >/dev/null || { echo "suite-server: $suite skipped, $tool is missing; run: scripts/deps.sh test" >&2; exit 3; }
+    command -v $tool >/dev/null || {
+        echo "suite-server: $suite skipped, $tool is missing; run: scripts/deps.sh test" >&2
+        exit 3
+    }
 done
 
 mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } |

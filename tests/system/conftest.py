@@ -1,10 +1,11 @@
 """Fixtures of the system tests.
 
-major       the PostgreSQL major: 13, 15, 18 (the full stories), or what @pytest.mark.majors(…) names. PGSTRATA_MAJORS="15 17"
-            narrows it, for a quick run by hand.
+major       the PostgreSQL major: 13, 15, 18 (the full stories), or what @pytest.mark.majors(…) names. For a quick run by
+            hand, PGSTRATA_MAJORS="15 17" narrows it.
 folder      an empty folder that the server user owns; removed afterwards unless PGSTRATA_KEEP is set.
 clusters    makes clusters: clusters(major, …) as Cluster.create, clusters.adopt(major, data); all are stopped afterwards.
 cluster     one running cluster of `major`.
+all_programs  finds pg_waldump and the like of a major.
 pgstrata    runs the program: pgstrata('backup', …) returns a Run and asserts exit status 0, unless code=… says another.
 """
 import dataclasses
@@ -83,6 +84,24 @@ def clusters(folder):
 @pytest.fixture
 def cluster(clusters, major):
     return clusters(major).start()
+
+
+@pytest.fixture(scope='session')
+def all_programs():
+    """all_programs(major): the folder with every program of that PostgreSQL, pg_waldump and pg_controldata too. There is one
+    for 13, 15, 17 and 18. Skips the test, with the reason, when its Debian suite is gone from the mirror."""
+    def find(major):
+        if major == 15:
+            return pgcluster.DEBIAN_15
+        folder = pgcluster.servers_folder().parent / f'suite-pg{major}'
+        suite = {13: 'bullseye', 17: 'trixie', 18: 'forky'}[major]
+        done = subprocess.run([TOP / 'scripts' / 'suite-server.sh', suite, str(major), folder], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode == 3:
+            pytest.skip(done.stderr.strip().split('\n')[-1])
+        assert done.returncode == 0, done.stderr
+        return pathlib.Path(done.stdout.strip())
+    return find
 
 
 # ---- the program

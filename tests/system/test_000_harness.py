@@ -147,3 +147,13 @@ def test_a_crash_leaves_one_of_the_possible_ends(clusters, major):
     cluster.start()
     shadow.compare_any(cluster, log.possible_ends())
     cluster.check_pages()
+
+
+@pytest.mark.majors(13, 15, 17, 18)
+def test_the_other_programs_fit_the_servers(cluster, all_programs, major):
+    programs = all_programs(major)
+    name = cluster.value('select pg_walfile_name(pg_current_wal_lsn())')
+    cluster.stop()
+    done = subprocess.run(pgcluster.as_server_user(programs / 'pg_waldump', '-n', '3', cluster.data / 'pg_wal' / name), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, cwd='/')
+    assert done.stdout.count('rmgr:') == 3, done
