@@ -62,6 +62,16 @@
 /* Levels of folders entered below one root; each holds a descriptor open. */
 #define FOLDER_DEPTH_MAX 128
 
+/* A timeline history file: 20,000 promotions at 50 bytes. */
+#define HISTORY_BYTES_MAX (1024 * 1024)
+
+/* backup_label, and tablespace_map with a line a tablespace; PostgreSQL reads both whole. */
+#define BACKUP_LABEL_BYTES_MAX   (64 * 1024)
+#define TABLESPACE_MAP_BYTES_MAX (4 * 1024 * 1024)
+
+/* postgresql.conf: the sample has 30 kB; more than this is another file. */
+#define PG_CONF_BYTES_MAX (16 * 1024 * 1024)
+
 /* Objects that are read whole as JSON: backup, begin, packs, plan, cluster. The list of packs is the long one. */
 #define JSON_OBJECT_MAX (64 * 1024 * 1024)
 
