@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "cli/command.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* clang-format off */
+const Command command_table[] = {
+    {"config show", "", "show every setting and where it comes from",
+        "Prints the settings that count, each with its origin: command line, environment variable, file and line, or "
+        "default. What is wrong with the configuration is told as by every other command.",
+        .run = cmd_config_show, .set = FOR_CONFIG},
+    {"help", "[COMMAND]", "show help, for one command or all",
+        "Without a command lists the commands there are.",
+        .run = cmd_help, .set = FOR_HELP, .words_max = 2},
+    {"version", "", "show the version",
+        "Prints the version of pgstrata.",
+        .run = cmd_version, .set = FOR_VERSION},
+    {0},
+};
+/* clang-format on */
+
+enum { COMMANDS_MAX = 64 };
+
+static bool begins_with(const char *name, const char *const *words, size_t word_count, size_t *out_used)
+{
+    const char *const blank = strchr(name, ' ');
+    const size_t first_len = blank ? (size_t)(blank - name) : strlen(name);
+    if (strncmp(words[0], name, first_len) != 0 || words[0][first_len])
+        return false;
+    if (blank && (word_count < 2 || !text_equal(words[1], blank + 1)))
+        return false;
+    *out_used = blank ? 2 : 1;
+    return true;
+}
+
+/* What is near: to the first word, or to both. */
+static const char *nearest(const char *const *words, size_t word_count)
+{
+    const char *names[COMMANDS_MAX];
+    size_t count = 0;
+    for (const Command *command = command_table; command->name; command++)
+        names[count++] = command->name;
+    names[count] = NULL;
+    AUTO(buf_done) Buf both = {0};
+    buf_addf(&both, "%s %s", words[0], word_count > 1 ? words[1] : "");
+    const char *const by_both = text_nearest(buf_text(&both), names);
+    if (by_both)
+        return by_both;
+    for (size_t i = 0; i < count; i++) {
+        const size_t len = strcspn(names[i], " ");
+        if (strlen(words[0]) == len && strncmp(words[0], names[i], len) == 0)
+            return names[i]; /* "config" alone */
+    }
+    return text_nearest(words[0], names);
+}
+
+Err *command_find(const Command **out, size_t *out_used, const char *const *words, size_t word_count)
+{
+    if (!word_count)
+        return err_hint(ERR(USAGE, "no command given"), "\"pgstrata help\" lists the commands");
+    for (const Command *command = command_table; command->name; command++) {
+        if (begins_with(command->name, words, word_count, out_used)) {
+            *out = command;
+            return NULL;
+        }
+    }
+    Err *const err = ERR(USAGE, "unknown command \"%s\"", words[0]);
+    const char *const near = nearest(words, word_count);
+    return near ? err_hint(err, "did you mean \"%s\"?", near)
+                : err_hint(err, "\"pgstrata help\" lists the commands");
+}
