@@ -30,8 +30,8 @@ python() { find . -path './build*' -prune -o -name '*.py' -print0 | xargs -0 pyf
 # The other compiler's opinion, without building: the same warnings as meson.build gives to gcc.
 clang_warnings() {
     # shellcheck disable=SC2046
-    find src -name '*.c' -print0 | xargs -0 -P 2 -n 8 clang -fsyntax-only -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wconversion \
-        -Wshadow -Wvla -Wmissing-prototypes -Werror -Isrc $(pkg-config --cflags libpq)
+    find src tests -name '*.c' -print0 | xargs -0 -P 2 -n 8 clang -fsyntax-only -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wconversion \
+        -Wshadow -Wvla -Wmissing-prototypes -Werror -Isrc -Itests/unit $(pkg-config --cflags libpq)
 }
 units() {
     local log

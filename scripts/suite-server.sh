@@ -42,11 +42,12 @@ apt() {
     apt-get -qq -y -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null -o Dir::State="$work/state" \
         -o Dir::State::lists="$work/lists" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache" \
-        -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=2 "$@" </dev/null >&2
+        -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=2 "$@" </dev/null 2>"$work/said" >&2
 }
 
 if ! apt update || ! apt --no-install-recommends --download-only install "postgresql-$major" "postgresql-client-$major"; then
-    echo "suite-server: $suite skipped, its PostgreSQL $major is no longer on the mirror" >&2
+    cat "$work/said" >&2
+    echo "suite-server: PostgreSQL $major of $suite skipped: $(grep '^E:' "$work/said" | sed -n 1p)" >&2
     exit 3
 fi
 

@@ -7,7 +7,7 @@
 static void test_progress__shows_what_was_counted(void **state)
 {
     (void)state;
-    Progress progress = {0};
+    Progress progress = {.phase = NULL};
     assert_string_equal(progress_now(&progress).phase, "");
 
     progress_phase(&progress, "copying");
