@@ -24,7 +24,7 @@ typedef struct FolderEntry {
 } FolderEntry;
 
 typedef struct FolderList {
-    const FolderEntry *entries; /* sorted bytewise by name, without "." and ".." */
+    FolderEntry *entries; /* sorted bytewise by name, without "." and ".." */
     size_t count;
 } FolderList;
 

@@ -4,8 +4,8 @@
 /*
  * store/store.h - one object store: a folder, a bucket, a container
  *
- * Keys are relative, '/'-separated, at most STORE_KEY_MAX bytes, made of [A-Za-z0-9._-] and '/', with no empty, "." or
- * ".." part. Objects are written once, whole: they are invisible until their commit, and durable after it. Nothing is
+ * Keys are relative, '/'-separated, at most STORE_KEY_MAX bytes, made of [A-Za-z0-9._-] and '/', with no part that is
+ * empty or begins with '.'; a key is never also the folder of another ("a" and "a/b"). Objects are written once, whole: they are invisible until their commit, and durable after it. Nothing is
  * ever overwritten; a put on an existing key is EXISTS and changes nothing (with STORE_ATOMIC_CREATE atomically, at
  * the commit; without, by a look before). Callers ask `caps`, never the driver's name.
  *
@@ -41,7 +41,8 @@ typedef struct ObjectInfo {
 } ObjectInfo;
 
 typedef struct ObjectEntry {
-    const char *key; /* whole key; with .one_level a common prefix ends in '/' and has no info */
+    const char
+        *key; /* whole key; with .one_level a common prefix ends in '/', has no info, may hold nothing */
     ObjectInfo info;
 } ObjectEntry;
 
@@ -78,6 +79,7 @@ typedef struct StoreOps {
 struct Store {
     const StoreOps *ops;
     unsigned caps;
+    const char *name; /* where it is, for messages: its URL; borrowed from the driver's struct */
 };
 
 typedef struct StorePutOps {
@@ -85,14 +87,17 @@ typedef struct StorePutOps {
     Err *(*commit)(StorePut *);
 } StorePutOps;
 
-/* Bytes go into .sink (write only; its free abandons the object). */
+/* Bytes go into .sink; its finish does nothing, its free abandons the object. */
 struct StorePut {
     Sink sink;
     const StorePutOps *ops;
 };
 
+/* REFUSED unless `key` is one. Every call below checks its key so, because keys may come from stored bytes. */
+MUST Err *store_key_check(const char *key);
+
 MUST Err *store_get(Store *store, const char *key, Range range, Sink *to);
-/* The whole object into memory; larger than `limit_bytes` is LIMIT. Appends to `to`. */
+/* The range into memory; larger than `limit_bytes` is LIMIT. Appends to `to`, which stays as it is on failure. */
 MUST Err *store_get_all(struct Buf *to, Store *store, const char *key, Range range, size_t limit_bytes);
 MUST Err *store_put(StorePut **out, Store *store, const char *key, PutOpts opts);
 MUST Err *store_put_write(StorePut *put, Span bytes);
