@@ -22,6 +22,8 @@
 /* A pack is closed at whichever comes first: objects of a size that every store likes, an index that fits memory. */
 #define PACK_STORED_TARGET (64 * 1024 * 1024)
 #define PACK_PLAIN_MAX     (INT64_C(1) << 30)
+/* A pack's list of files: closed here, so that millions of tiny files make more packs, not larger lists. */
+#define PACK_FILES_MAX (8 * 1024 * 1024)
 
 /* Format: the index of a container. A pack of 1 GiB needs 1.2 MiB; the WAL index of a 1 GB segment may need more. */
 #define CONTAINER_INDEX_MAX (256 * 1024 * 1024)
