@@ -27,12 +27,6 @@ check_with() {
 format() { find src tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror; }
 shell() { find . -path './build*' -prune -o -name '*.sh' -print0 | xargs -0 shellcheck -S warning .ci/run; }
 python() { find . -path './build*' -prune -o -name '*.py' -print0 | xargs -0 pyflakes3; }
-# The other compiler's opinion, without building: the same warnings as meson.build gives to gcc.
-clang_warnings() {
-    # shellcheck disable=SC2046
-    find src tests -name '*.c' -print0 | xargs -0 -P 2 -n 8 clang -fsyntax-only -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wconversion \
-        -Wshadow -Wvla -Wmissing-prototypes -Werror -Isrc -Itests/unit $(pkg-config --cflags libpq)
-}
 units() {
     local log
     log=$(meson test -C "$folder" --suite unit --no-rebuild --print-errorlogs 2>&1) || { echo "$log"; return 1; }
@@ -43,7 +37,7 @@ check_with clang-format format format
 check floors python3 scripts/floors.py
 check budgets python3 scripts/budgets.py
 check headers sh scripts/headers.sh
-check_with clang clang clang_warnings
+check_with clang clang python3 scripts/clang.py "$folder"
 check_with pyflakes3 python python
 check_with shellcheck shell shell
 check units units
