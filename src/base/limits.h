@@ -94,3 +94,13 @@
 
 /* Notices of one job that are kept word for word; a damaged disk can make millions. */
 #define REPORT_NOTICES_MAX 1000
+
+/* A WAL record as PostgreSQL bounds it: 1020 MiB since XLogRecordMaxSize (xlogrecord.h), nearly 1 GiB in older minors. */
+#define WAL_RECORD_MAX (1024 * 1024 * 1024)
+/* Bytes of one record that are kept; of a longer one only the checksum is followed. Commits and page images are far
+ * smaller, a logical message may be longer, and memory stays bounded. */
+#define WAL_RECORD_KEPT_MAX (64 * 1024 * 1024)
+/* Format: bytes kept each way of records that straddle a segment border; longer ones are read from the segments. */
+#define WAL_SEAM_MAX (64 * 1024)
+/* Format: events in one WAL summary. Restore points made in a loop could fill a segment with 150,000 of them. */
+#define WAL_EVENTS_MAX 4096
