@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * tests/oracle/wal_list.c - prints every record of WAL segments, for comparison with PostgreSQL's own readers
+ *
+ * wal_list [-t] SEGMENT...  reads the files one after another as one stream and prints a line a record:
+ *     start prev manager info length xid main-bytes block...
+ * a block as id:tablespace/database/file:fork:number:image:data, image empty or hole offset, hole bytes, stored bytes
+ * and codec. Last come the end of WAL and the summary, each on lines that begin with '#'. With -t nothing is printed
+ * but the time per 16 MB for reader and summary.
+ */
+#include "base/buf.h"
+#include "pg/wal_summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct Listing {
+    WalSummary summary;
+    const PgVersion *version;
+} Listing;
+
+static void die(Err *err)
+{
+    (void)fprintf(stderr, "wal_list: %s\n", err_text(err));
+    exit(1);
+}
+
+static void must(Err *err)
+{
+    if (err)
+        die(err);
+}
+
+static Span file_read(const char *path)
+{
+    FILE *const in = fopen(path, "rb");
+    if (!in) {
+        perror(path);
+        exit(1);
+    }
+    (void)fseek(in, 0, SEEK_END);
+    const size_t size = (size_t)ftell(in);
+    rewind(in);
+    uint8_t *const bytes = mem_new(size + 1);
+    if (fread(bytes, 1, size, in) != size) {
+        perror(path);
+        exit(1);
+    }
+    (void)fclose(in);
+    return span_of(bytes, size);
+}
+
+static void print_block(const WalBlock *b)
+{
+    static const char *const codecs[] = {"plain", "pglz", "lz4", "zstd"};
+    printf(" %u:%" PRIu32 "/%" PRIu32 "/%" PRIu32 ":%d:%" PRIu32 ":", b->id, b->file.tablespace.id,
+           b->file.database.id, b->file.number.id, (int)b->fork, b->block);
+    if (b->has_image)
+        printf("%u,%u,%zu,%s%s", b->image.hole_offset, b->image.hole_bytes, b->image.bytes.len,
+               codecs[b->image.codec], b->image.is_applied ? "" : ",check");
+    printf(":%zu", b->data.len);
+}
+
+static Err *print_entry(void *arg, const WalEntry *entry)
+{
+    static WalRecord record;
+    Listing *const listing = arg;
+    TRY(wal_summary_entry(&listing->summary, entry));
+    TRY_AS(wal_record_decode(&record, listing->version, entry->bytes), "record at %s",
+           lsn_text(entry->start).text);
+    printf("%" PRIX64 " %" PRIX64 " %" PRIX64 " %u %02X %" PRIu32 " %" PRIu32 " %zu", entry->start.at,
+           entry->end.at, entry->head.prev.at, entry->head.manager, entry->head.info, entry->head.total_bytes,
+           entry->head.xid.id, record.main.len);
+    for (unsigned i = 0; i < record.block_count; i++)
+        print_block(&record.blocks[i]);
+    printf("\n");
+    return NULL;
+}
+
+static void print_summary(const WalSummary *s)
+{
+    printf("# records %" PRIu64 " commits %" PRIu64 " aborts %" PRIu64 " xids %" PRIu32 " %" PRIu32
+           " wal_level %d\n",
+           s->records, s->commits.count, s->aborts.count, s->xid_min.id, s->xid_max.id,
+           (int)s->wal_level_min);
+    printf("# commit times %s %s %s\n", instant_text(s->commits.min).text, instant_text(s->commits.max).text,
+           instant_text(s->commits.last).text);
+    printf("# unread %" PRIu32 " %s\n", s->unread, s->unread_text);
+    for (uint32_t i = 0; i < s->event_count; i++) {
+        const WalEvent *const e = wal_summary_event(s, i);
+        printf("# event %d at %s: lsn %s timeline %" PRIu32 " from %" PRIu32 " oid %" PRIu32
+               " level %d connections %d %s %s\n",
+               (int)e->kind, lsn_text(e->start).text, lsn_text(e->lsn).text, e->timeline.id, e->previous.id,
+               e->tablespace.id, (int)e->wal_level, e->parameters.max_connections, instant_text(e->time).text,
+               e->text ? e->text : "");
+    }
+    printf("# end %d at %s: %s\n", (int)s->progress.end, lsn_text(s->progress.next).text,
+           s->progress.end_text);
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Reads them all ten times; the fastest pass counts. */
+static void measure(const Span *files, int count)
+{
+    double best = 1e9;
+    uint64_t bytes = 0, records = 0;
+    for (int pass = 0; pass < 10; pass++) {
+        WalSegmentHead head;
+        WalSummary summary;
+        must(wal_segment_head_decode(&head, files[0]));
+        wal_summary_init(&summary, head.version);
+        WalReader *reader = wal_reader_new(&head, wal_summary_entry, &summary);
+        const double begin = now_ms();
+        bytes = 0;
+        for (int i = 0; i < count; i++) {
+            must(wal_reader_push(reader, files[i]));
+            bytes += files[i].len;
+        }
+        const double taken = now_ms() - begin;
+        best = taken < best ? taken : best;
+        records = summary.records;
+        wal_reader_free(&reader);
+        wal_summary_done(&summary);
+    }
+    const double segments = (double)bytes / (16 << 20);
+    printf("%.2f ms and %.0f records per 16 MB\n", best / segments, (double)records / segments);
+}
+
+int main(int argc, char **argv)
+{
+    const bool is_timed = argc > 1 && strcmp(argv[1], "-t") == 0;
+    const int first = is_timed ? 2 : 1;
+    if (argc <= first)
+        return 2;
+    Span *const files = mem_new((size_t)argc * sizeof *files);
+    for (int i = first; i < argc; i++)
+        files[i - first] = file_read(argv[i]);
+    if (is_timed) {
+        measure(files, argc - first);
+        return 0;
+    }
+    WalSegmentHead head;
+    Listing listing;
+    must(wal_segment_head_decode(&head, files[0]));
+    listing.version = head.version;
+    wal_summary_init(&listing.summary, head.version);
+    WalReader *reader = wal_reader_new(&head, print_entry, &listing);
+    for (int i = first; i < argc; i++)
+        must(wal_reader_push(reader, files[i - first]));
+    wal_summary_finish(&listing.summary, reader);
+    print_summary(&listing.summary);
+    return 0;
+}
