@@ -245,9 +245,8 @@ Err *file_write_durable(const char *path, Span bytes, mode_t mode)
     return folder_sync(folder);
 }
 
-/* For file systems without RENAME_NOREPLACE. A repeated request over NFS can say EEXIST although the first one made
- * the link; the count of links tells. */
-static Err *publish_by_link(const char *temp, const char *path)
+/* A repeated request over NFS can say EEXIST although the first one made the link; the count of links tells. */
+Err *file_publish_by_link(const char *temp, const char *path)
 {
     if (link(temp, path) != 0) {
         Err *err = ERR_OS("linking %s to %s", temp, path);
@@ -269,7 +268,7 @@ Err *file_publish(const char *temp, const char *path)
     if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) != 0) {
         if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
             return ERR_OS("renaming %s to %s", temp, path);
-        TRY(publish_by_link(temp, path));
+        TRY(file_publish_by_link(temp, path));
     }
     return folder_sync(path_parent(path, arena));
 }

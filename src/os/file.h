@@ -59,6 +59,9 @@ MUST Err *file_write_durable(const char *path, Span bytes, mode_t mode);
  * anything at `path`, which stays as it is; `temp` remains then. Also works where the file system knows no rename
  * without overwriting (NFS). */
 MUST Err *file_publish(const char *temp, const char *path);
+/* The way file_publish() takes where rename cannot refuse to overwrite: link, then unlink. Does not sync the folder.
+ * Here so that a test can try it anywhere. */
+MUST Err *file_publish_by_link(const char *temp, const char *path);
 /* Renames, replacing a file at `to`; not durable before both folders are synced. NOT_FOUND. */
 MUST Err *file_rename(const char *from, const char *to);
 /* Removes a file or link; absent is success. Not durable before its folder is synced. */

@@ -150,19 +150,38 @@ static void test_file_write_durable__leaves_nothing_when_it_cannot(void **state)
     ASSERT_ERR(NOT_FOUND, file_write_durable(test_path(&folder, "no/where"), TEXT("one"), 0600));
 }
 
-static void test_file_publish__gives_the_name_once(void **state)
+static void assert_published_once(Err *(*publish)(const char *temp, const char *path))
 {
-    (void)state;
     AUTO(test_folder_done) TestFolder folder = test_folder();
     const char *const first = test_path(&folder, "t1"), *const second = test_path(&folder, "t2");
     const char *const path = test_path(&folder, "f");
     write_new(first, "first");
     write_new(second, "second");
-    ASSERT_OK(file_publish(first, path));
-    ASSERT_ERR(EXISTS, file_publish(second, path));
+    ASSERT_OK(publish(first, path));
+    ASSERT_ERR(EXISTS, publish(second, path));
     assert_content(path, "first");
     assert_content(second, "second");
     assert_int_equal(entries_of(folder.path), 2);
+}
+
+static void test_file_publish__gives_the_name_once(void **state)
+{
+    (void)state;
+    assert_published_once(file_publish);
+    assert_published_once(file_publish_by_link);
+}
+
+/* As over NFS, when the answer to the first request got lost. */
+static void test_file_publish_by_link__knows_its_own_link(void **state)
+{
+    (void)state;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    const char *const temp = test_path(&folder, "t"), *const path = test_path(&folder, "f");
+    write_new(temp, "mine");
+    assert_int_equal(link(temp, path), 0);
+    ASSERT_OK(file_publish_by_link(temp, path));
+    assert_content(path, "mine");
+    assert_int_equal(entries_of(folder.path), 1);
 }
 
 static void test_entry_stat__tells_kinds_apart(void **state)
@@ -204,5 +223,6 @@ UNIT_MAIN(cmocka_unit_test(test_file__reads_what_was_written_at_any_place),
           cmocka_unit_test(test_file_write_durable__makes_and_replaces),
           cmocka_unit_test(test_file_write_durable__leaves_nothing_when_it_cannot),
           cmocka_unit_test(test_file_publish__gives_the_name_once),
+          cmocka_unit_test(test_file_publish_by_link__knows_its_own_link),
           cmocka_unit_test(test_entry_stat__tells_kinds_apart),
           cmocka_unit_test(test_file_remove__is_content_with_nothing_there))
