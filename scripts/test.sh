@@ -1,14 +1,15 @@
 #!/bin/bash
 # test.sh: everything that must pass; the last line is "N passed, N failed".
 #
-# Parts, each in a build folder of its own: all meson suites (unit, conformance, fault), the same under ASan and UBSan, the
-# flow tests under TSan, the fuzz targets for a few seconds each, the independent reader, and the system tests on real
-# servers. With SANITIZE=address,undefined the program that the system tests drive is built that way, too.
+# Parts, each in a build folder of its own: all meson suites (unit, conformance, fault), the command line from outside, the
+# suites under ASan and UBSan, the flow tests under TSan, the fuzz targets for a few seconds each, the independent reader,
+# and the system tests on real servers. With SANITIZE=address,undefined the program that the command line and system
+# tests drive is built that way, too.
 # A part that breaks down without counting anything counts as one failure. PARTS="units system" runs only those.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 SANITIZE=${SANITIZE-}
-parts=${PARTS:-units sanitized threads fuzz servers spec system}
+parts=${PARTS:-units cli sanitized threads fuzz servers spec system}
 passed=0 failed=0 reports=build-reports
 mkdir -p $reports
 
@@ -50,6 +51,10 @@ run_units() {
     # shellcheck disable=SC2046
     build "$main_build" $([ -z "$SANITIZE" ] || sanitizer_options "$SANITIZE") || { tally build 0 1; return; }
     meson_part units "$main_build"
+}
+
+run_cli() {
+    pytest_part cli tests/cli
 }
 
 run_sanitized() {
