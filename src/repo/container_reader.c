@@ -31,7 +31,7 @@ struct ContainerReader {
     uint64_t head_bytes, tail_offset, sha_offset;
     Codec *codec;
     Buf pending;      /* the first bytes of a frame that arrives in pieces */
-    uint8_t *plain;   /* the frame decoded last, FRAME_PLAIN_MAX of room */
+    uint8_t *plain;   /* the frame decoded last; room for the largest of this object */
     size_t plain_for; /* its number, or NO_FRAME */
 };
 
@@ -213,11 +213,21 @@ bool container_frame_at(FrameSpan *out, const ContainerReader *reader, uint64_t 
     return true;
 }
 
+static size_t frame_plain_largest(const ContainerReader *reader)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < reader->info.summary.frames; i++) {
+        const size_t plain_bytes = reader->frames[i].info.plain_bytes;
+        largest = plain_bytes > largest ? plain_bytes : largest;
+    }
+    return largest;
+}
+
 /* Decodes frame `number` into reader->plain. */
 static Err *frame_take(ContainerReader *reader, size_t number, Span stored)
 {
     if (!reader->plain)
-        reader->plain = mem_new(FRAME_PLAIN_MAX);
+        reader->plain = mem_new(frame_plain_largest(reader));
     reader->plain_for = NO_FRAME;
     const FramePlace *const frame = &reader->frames[number];
     TRY_AS(frame_decode(reader->plain, reader->codec, stored, &frame->info),

@@ -9,22 +9,16 @@
 #include "os/random.h"
 #include "repo/pack.h"
 #include "repo/pack_index.h"
+#include "store/fan.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* Writes to every store's put. */
-typedef struct FanSink {
-    Sink sink;
-    StorePut **puts;
-    size_t count;
-} FanSink;
 
 /* The pack that is open. */
 typedef struct OpenPack {
     uint32_t number;
     uint64_t seed;
-    FanSink fan;
+    StorePut *put;              /* into all stores */
     ContainerWriter *container; /* NULL: none is open */
     RunWalk walk;
     PackRunEntry run; /* the last one; no bytes: none. Its path is run_path. */
@@ -43,46 +37,6 @@ struct PackWriter {
     uint64_t stored_bytes; /* of the packs that are closed */
 };
 
-static Err *fan_write(Sink *base, Span bytes)
-{
-    const FanSink *const fan = (const FanSink *)base;
-    for (size_t i = 0; i < fan->count; i++)
-        TRY(store_put_write(fan->puts[i], bytes));
-    return NULL;
-}
-
-/* The end of the bytes is the commit, which the writer calls. */
-static Err *fan_finish(Sink *base)
-{
-    (void)base;
-    return NULL;
-}
-
-static void fan_free(Sink *base)
-{
-    FanSink *const fan = (FanSink *)base;
-    for (size_t i = 0; i < fan->count; i++)
-        store_put_abort(&fan->puts[i]);
-}
-
-static const SinkOps fan_ops = {.write = fan_write, .finish = fan_finish, .free = fan_free};
-
-static Err *fan_open(FanSink *fan, const PackWriterSpec *spec, const char *key)
-{
-    for (size_t i = 0; i < fan->count; i++) {
-        const PutOpts opts = {.size_hint_bytes = PACK_STORED_TARGET};
-        TRY(store_put(&fan->puts[i], spec->stores[i], key, opts));
-    }
-    return NULL;
-}
-
-static Err *fan_commit(FanSink *fan)
-{
-    for (size_t i = 0; i < fan->count; i++)
-        TRY(store_put_commit(TAKE(fan->puts[i])));
-    return NULL;
-}
-
 Err *pack_writer_new(PackWriter **out, const PackWriterSpec *spec)
 {
     assert(spec->store_count >= 1 && spec->packs_begun && spec->root);
@@ -90,9 +44,6 @@ Err *pack_writer_new(PackWriter **out, const PackWriterSpec *spec)
     PackWriter *const writer = mem_new(sizeof *writer);
     writer->spec = *spec;
     writer->frame = mem_new(FRAME_PLAIN_MAX);
-    writer->pack.fan = (FanSink){.sink = {.ops = &fan_ops},
-                                 .puts = mem_new(spec->store_count * sizeof(StorePut *)),
-                                 .count = spec->store_count};
     *out = writer;
     return NULL;
 }
@@ -101,7 +52,7 @@ Err *pack_writer_new(PackWriter **out, const PackWriterSpec *spec)
 static void pack_forget(OpenPack *pack)
 {
     container_writer_free(&pack->container);
-    fan_free(&pack->fan.sink);
+    store_put_abort(&pack->put);
     buf_clear(&pack->files);
     buf_clear(&pack->pages);
     pack->walk = (RunWalk){0};
@@ -114,7 +65,6 @@ void pack_writer_free(PackWriter **writer)
         return;
     OpenPack *const pack = &(*writer)->pack;
     pack_forget(pack);
-    mem_free(&pack->fan.puts);
     buf_done(&pack->files);
     buf_done(&pack->pages);
     mem_free(&(*writer)->frame);
@@ -133,12 +83,13 @@ static Err *pack_begin(PackWriter *writer)
     buf_add_u64(&pack->pages, pack->seed);
 
     const Key key = key_pack(writer->spec.root, writer->spec.label, pack->number);
-    TRY(fan_open(&pack->fan, &writer->spec, key.text));
+    const PutOpts opts = {.size_hint_bytes = PACK_STORED_TARGET};
+    TRY(store_put_fan(&pack->put, writer->spec.stores, writer->spec.store_count, key.text, opts));
     const ContainerSpec container = {.kind = CONTAINER_PACK,
                                      .name = key_object_name(key.text),
                                      .codec = writer->spec.codec,
                                      .level = writer->spec.level};
-    return container_begin(&pack->container, &container, &pack->fan.sink);
+    return container_begin(&pack->container, &container, &pack->put->sink);
 }
 
 /* Writes down the run that waits. */
@@ -158,7 +109,7 @@ static Err *pack_end(PackWriter *writer)
     TRY(container_section(pack->container, SECTION_FILES, buf_span(&pack->files)));
     TRY(container_section(pack->container, SECTION_PAGES, buf_span(&pack->pages)));
     TRY(container_finish(&done.summary, pack->container));
-    TRY(fan_commit(&pack->fan));
+    TRY(store_put_commit(TAKE(pack->put)));
     pack_forget(pack);
 
     writer->written = mem_resize(writer->written, (writer->written_count + 1) * sizeof *writer->written);
