@@ -16,9 +16,9 @@ enum { WAIT_SLICE_MS = 200, CONNECT_TIMEOUT_DEFAULT_MS = 30000, CONNECT_PARAMS_M
 
 ErrClass sqlstate_class(const char *sqlstate)
 {
+    /* How the code begins; the first that fits decides (PostgreSQL's src/backend/utils/errcodes.txt). */
     static const struct {
-        const char *
-            begin; /* of the code; the first that fits decides (PostgreSQL's src/backend/utils/errcodes.txt) */
+        const char *begin;
         ErrClass class;
     } classes[] = {
         {"08", ERR_AWAY},         /* connection exceptions */
@@ -28,11 +28,10 @@ ErrClass sqlstate_class(const char *sqlstate)
         {"53300", ERR_AWAY},      /* too many connections */
         {"53400", ERR_LIMIT},     /* configuration limit exceeded */
         {"53100", ERR_LIMIT},     /* disk full */
-        {"57014", ERR_CANCELED},  /* query canceled: by us or by an administrator */
         {"57P", ERR_AWAY},        /* shutting down, crashed, starting up, database dropped, idle timeout */
         {"58P01", ERR_NOT_FOUND}, /* no such file */
-        {"0A000", ERR_UNSUPPORTED}, {"XX001", ERR_CORRUPT}, /* data corrupted */
-        {"XX002", ERR_CORRUPT},                             /* index corrupted */
+        {"XX001", ERR_CORRUPT},   /* data corrupted */
+        {"XX002", ERR_CORRUPT},   /* index corrupted */
     };
     for (size_t i = 0; i < COUNT_OF(classes); i++) {
         if (text_starts(sqlstate, classes[i].begin))
