@@ -74,6 +74,12 @@
 /* postgresql.conf: the sample has 30 kB; more than this is another file. */
 #define PG_CONF_BYTES_MAX (16 * 1024 * 1024)
 
+/* A host name with its NUL: Linux and POSIX allow 255 characters. */
+#define HOST_NAME_MAX_BYTES 256
+
+/* Format: bad pages that a backup lists one by one; of more only the number is kept. */
+#define BAD_PAGES_LISTED_MAX 1000
+
 /* Objects that are read whole as JSON: backup, begin, packs, plan, cluster. The list of packs is the long one. */
 #define JSON_OBJECT_MAX (64 * 1024 * 1024)
 

@@ -16,7 +16,7 @@
 #include "repo/label.h"
 
 #define KEY_REPOSITORY "pgstrata"
-#define KEY_NAME_MAX   40
+#define KEY_NAME_MAX   CONF_NAME_MAX
 
 /* A cluster name and its generation number: the folder all other keys live in. */
 typedef struct KeyRoot {

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * Keys come sorted bytewise: "wal/00000002.history" right before "wal/00000002/…", and the segments of a timeline in
+ * their order. So one pass with the range being extended in hand is enough.
+ */
+#include "repo/wal_archive.h"
+
+#include "base/text.h"
+#include "repo/json_object.h"
+
+#include <string.h>
+
+typedef struct Listing {
+    const Generation *generation;
+    Arena *arena;
+    Buf timelines; /* of WalTimeline; the last one grows */
+    Buf ranges;    /* of WalRange, of the last one */
+} Listing;
+
+static void listing_done(Listing *listing)
+{
+    buf_done(&listing->timelines);
+    buf_done(&listing->ranges);
+}
+
+static WalTimeline *last_timeline(Listing *listing)
+{
+    return listing->timelines.len
+               ? (WalTimeline *)(void *)(listing->timelines.data + listing->timelines.len) - 1
+               : NULL;
+}
+
+/* No more segments for the last timeline: its ranges move to the arena. */
+static void timeline_close(Listing *listing)
+{
+    WalTimeline *const last = last_timeline(listing);
+    if (!last)
+        return;
+    last->range_count = listing->ranges.len / sizeof(WalRange);
+    last->ranges =
+        (const WalRange *)(const void *)arena_bytes(listing->arena, buf_span(&listing->ranges)).ptr;
+    buf_clear(&listing->ranges);
+}
+
+static WalTimeline *timeline_of(Listing *listing, Timeline timeline)
+{
+    WalTimeline *const last = last_timeline(listing);
+    if (last && last->timeline.id == timeline.id)
+        return last;
+    timeline_close(listing);
+    const WalTimeline fresh = {.timeline = timeline, .newest = INSTANT_NONE};
+    buf_add(&listing->timelines, &fresh, sizeof fresh);
+    return last_timeline(listing);
+}
+
+/* `timeline` is the last one. */
+static Err *segment_add(WalTimeline *timeline, Listing *listing, uint64_t segment, const ObjectInfo *info)
+{
+    Buf *const ranges = &listing->ranges;
+    WalRange *const last = ranges->len ? (WalRange *)(void *)(ranges->data + ranges->len) - 1 : NULL;
+    if (last && segment <= last->last_segment)
+        return ERR(CORRUPT, "the store lists WAL of timeline %u out of order", timeline->timeline.id);
+    if (last && segment == last->last_segment + 1) {
+        last->last_segment = segment;
+    } else {
+        const WalRange fresh = {segment, segment};
+        buf_add(ranges, &fresh, sizeof fresh);
+    }
+    timeline->segments++;
+    timeline->stored_bytes += info->size_bytes;
+    if (info->modified.us > timeline->newest.us)
+        timeline->newest = info->modified;
+    return NULL;
+}
+
+static Err *object_add(void *arg, const ObjectEntry *entry)
+{
+    Listing *const listing = arg;
+    WalName name;
+    if (!key_wal_matches(&name, strrchr(entry->key, '/') + 1, listing->generation->segment_bytes))
+        return NULL;
+    if (name.kind != WAL_NAME_SEGMENT && name.kind != WAL_NAME_HISTORY)
+        return NULL;
+    if (!text_equal(key_wal(&listing->generation->root, name).text, entry->key))
+        return NULL;
+    WalTimeline *const timeline = timeline_of(listing, name.timeline);
+    if (name.kind == WAL_NAME_SEGMENT)
+        return segment_add(timeline, listing, name.segment, &entry->info);
+    timeline->has_history = true;
+    return NULL;
+}
+
+Err *wal_archive_list(WalArchive *out, Repo *repo, const Generation *generation, Arena *arena)
+{
+    AUTO(listing_done) Listing listing = {.generation = generation, .arena = arena};
+    TRY(store_list(repo->store, key_wal_root(&generation->root).text, (ListOpts){0}, object_add, &listing));
+    timeline_close(&listing);
+    out->count = listing.timelines.len / sizeof(WalTimeline);
+    out->timelines = (const WalTimeline *)(const void *)arena_bytes(arena, buf_span(&listing.timelines)).ptr;
+    return NULL;
+}
+
+const WalTimeline *wal_archive_timeline(const WalArchive *archive, Timeline timeline)
+{
+    for (size_t i = 0; i < archive->count; i++) {
+        if (archive->timelines[i].timeline.id == timeline.id)
+            return &archive->timelines[i];
+    }
+    return NULL;
+}
+
+/* The first range that does not end before `segment`; NULL: all do. */
+static const WalRange *range_reaching(const WalTimeline *timeline, uint64_t segment)
+{
+    size_t low = 0, high = timeline ? timeline->range_count : 0;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (timeline->ranges[middle].last_segment < segment)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return timeline && low < timeline->range_count ? &timeline->ranges[low] : NULL;
+}
+
+bool wal_timeline_has(const WalTimeline *timeline, uint64_t segment)
+{
+    const WalRange *const range = range_reaching(timeline, segment);
+    return range && range->first_segment <= segment;
+}
+
+bool wal_timeline_gap(uint64_t *missing, const WalTimeline *timeline, uint64_t first, uint64_t last)
+{
+    if (first > last)
+        return false;
+    const WalRange *const range = range_reaching(timeline, first);
+    if (range && range->first_segment <= first && range->last_segment >= last)
+        return false;
+    *missing = range && range->first_segment <= first ? range->last_segment + 1 : first;
+    return true;
+}
+
+Err *wal_archive_history(History *out, Repo *repo, const KeyRoot *root, Timeline timeline, Arena *arena)
+{
+    const Key key = key_history(root, timeline);
+    AUTO(buf_done) Buf plain = {0};
+    Err *err = object_load(&plain, repo->store, key.text, CONTAINER_HISTORY);
+    if (err_is(err, ERR_NOT_FOUND)) {
+        err_free(&err);
+        *out = (History){.timeline = timeline};
+        return NULL;
+    }
+    TRY(err);
+    History history = {.count = 0};
+    TRY_AS(history_parse(&history, timeline, buf_span(&plain), arena), "reading %s", key.text);
+    if (history.count == 0)
+        return ERR(CORRUPT, "%s names no ancestor", key.text);
+    *out = history;
+    return NULL;
+}

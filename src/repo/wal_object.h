@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * repo/wal_object.h - one archived file of pg_wal; a segment with its index
+ *
+ * Any file of pg_wal becomes a container whose head carries facts: system id, timeline, major, segment size, length and
+ * XXH3-128 of the plain bytes. A whole segment also has a WAL index in its tail. Bytes are made in memory (a compressed
+ * segment is smaller than a segment), so that they can be prepared ahead by a worker and made visible later, in order,
+ * in several repositories.
+ *
+ * Format: repo/FORMAT.md, "WAL objects".
+ */
+#pragma once
+
+#include "repo/container.h"
+#include "repo/generation.h"
+#include "repo/wal_index.h"
+
+typedef struct WalFacts {
+    SystemId system_id;
+    Timeline timeline; /* of the name */
+    unsigned major;
+    uint32_t segment_bytes;
+    uint64_t plain_bytes;
+    Hash128 plain_hash;
+} WalFacts;
+
+typedef struct WalObjectSpec {
+    const Generation *generation;
+    WalName name;
+    CodecKind codec;
+    int level;
+} WalObjectSpec;
+
+ContainerKind wal_object_kind(WalNameKind kind);
+
+/* Appends the container of `plain` to `out`: the bytes of the object key_wal(). For a whole segment the records are
+ * read and the index is made; where they cannot be read, the object has no index, and `*index_fault` (yours; NULL else)
+ * says why: an indexing bug never fills pg_wal. CORRUPT: a segment of another size. */
+MUST Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain);
+
+/* Facts of a stored file, from its head. NOT_FOUND, CORRUPT. */
+MUST Err *wal_object_facts(WalFacts *out, Store *store, const KeyRoot *root, WalName name);
+
+/* Facts and summary in one; `*has_summary` false when it was stored without index. Else end it with
+ * wal_summary_done(). */
+MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, const KeyRoot *root,
+                             WalName name);
+
+/* Appends the plain bytes to `plain`, after everything was checked: hashes, the name in the head, a segment's size.
+ * NOT_FOUND, CORRUPT. */
+MUST Err *wal_object_read(Buf *plain, Store *store, const KeyRoot *root, WalName name);
