@@ -72,7 +72,7 @@
 #define TABLESPACE_MAP_BYTES_MAX (4 * 1024 * 1024)
 
 /* postgresql.conf: the sample has 30 kB; more than this is another file. */
-#define PG_CONF_BYTES_MAX (16 * 1024 * 1024)
+#define PG_CONF_BYTES_MAX (1024 * 1024)
 
 /* A host name with its NUL: Linux and POSIX allow 255 characters. */
 #define HOST_NAME_MAX_BYTES 256
