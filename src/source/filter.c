@@ -4,46 +4,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-#include "pg/relation.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* Folders of the data directory whose contents do not outlive a server. */
-static const char *const emptied[] = {
-    "pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans",
-};
-
-/* Left out wherever they are; a star stands for any ending. */
-static const char *const skipped[] = {
-    ".DS_Store",          "backup_label",   "backup_manifest",          "current_logfiles.tmp",
-    "pg_internal.init*",  "pgsql_tmp*",     "postgresql.auto.conf.tmp", "postmaster.opts",
-    "postmaster.pid",     "tablespace_map", "pgstrata.clone",           "pgstrata.plan",
-    "pgstrata.restoring",
-};
-
-static bool name_fits(const char *name, const char *pattern)
-{
-    const size_t length = strlen(pattern);
-    return pattern[length - 1] == '*' ? strncmp(name, pattern, length - 1) == 0 : text_equal(name, pattern);
-}
-
-static bool is_among(const char *name, const char *const *patterns, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (name_fits(name, patterns[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Of pg_wal the folders stay, empty; segments and history files only where they are asked for. */
-static SourceVerdict wal_verdict(const SourceItem *item, const FilterOptions *options)
-{
-    if (item->kind == SOURCE_FOLDER)
-        return SOURCE_EMPTY;
-    return options->keeps_wal ? SOURCE_TAKE : SOURCE_SKIP;
-}
+#include "pg/pgdata_path.h"
 
 /* Such a folder may be a link to a faster disk; restored, it is a plain folder again, as in the server's own backups. */
 static SourceVerdict emptied_verdict(SourceItem *item)
@@ -56,75 +17,40 @@ static SourceVerdict emptied_verdict(SourceItem *item)
     return SOURCE_EMPTY;
 }
 
-static SourceVerdict name_verdict(SourceItem *item, const char *path, const FilterOptions *options)
+/* Everything but what depends on other names of the folder. */
+static SourceVerdict kind_verdict(SourceItem *item, const char *folder, PgdataKind kind,
+                                  const FilterOptions *options)
 {
-    if (is_among(item->name, skipped, COUNT_OF(skipped)))
-        return SOURCE_SKIP;
-    if (text_equal(path, "pg_wal"))
-        return wal_verdict(item, options);
-    if (!*path && is_among(item->name, emptied, COUNT_OF(emptied)))
+    if (kind == PGDATA_EMPTY_FOLDER)
         return emptied_verdict(item);
-    return SOURCE_TAKE;
+    if (kind == PGDATA_WAL_FOLDER && *folder)
+        return SOURCE_EMPTY;
+    if (kind == PGDATA_WAL_FILE && options->keeps_wal && item->kind == SOURCE_FILE &&
+        text_equal(folder, "pg_wal"))
+        return SOURCE_TAKE;
+    return pgdata_kind_is_backed_up(kind) ? SOURCE_TAKE : SOURCE_SKIP;
 }
 
-/* ---- relations ---- */
-
-/* "base/5" or "pg_tblspc/16385/PG_15_202209061/5" */
-static bool is_database(const char *path)
+static const char *const *names_of(Buf *to, const SourceFolder *folder)
 {
-    const char *const last = strrchr(path, '/');
-    if (!last || last[1 + strspn(last + 1, "0123456789")])
-        return false;
-    if (text_starts(path, "base/"))
-        return strchr(path, '/') == last;
-    int slashes = 0;
-    for (const char *p = path; *p; p++)
-        slashes += *p == '/';
-    return text_starts(path, "pg_tblspc/") && slashes == 3;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* The numbers of the relations that have an init fork, sorted. */
-static void unlogged_find(Buf *numbers, const SourceFolder *folder)
-{
-    for (size_t i = 0; i < folder->count; i++) {
-        RelationFile file;
-        if (relation_name_parse(&file, folder->items[i].name) && file.fork == PG_FORK_INIT)
-            buf_add(numbers, &file.rel.number.id, sizeof(uint32_t));
-    }
-    if (numbers->len)
-        qsort(numbers->data, numbers->len / sizeof(uint32_t), sizeof(uint32_t), compare_numbers);
-}
-
-static bool is_unlogged(const Buf *numbers, const char *name)
-{
-    RelationFile file;
-    if (!numbers->len || !relation_name_parse(&file, name) || file.fork == PG_FORK_INIT)
-        return false;
-    return bsearch(&file.rel.number.id, numbers->data, numbers->len / sizeof(uint32_t), sizeof(uint32_t),
-                   compare_numbers) != NULL;
-}
-
-static void relations_mark(SourceFolder *folder)
-{
-    AUTO(buf_done) Buf unlogged = {0};
-    unlogged_find(&unlogged, folder);
-    for (size_t i = 0; i < folder->count; i++) {
-        const char *const name = folder->items[i].name;
-        if (relation_name_is_temporary(name) || is_unlogged(&unlogged, name))
-            folder->items[i].verdict = SOURCE_SKIP;
-    }
+    for (size_t i = 0; i < folder->count; i++)
+        buf_add(to, &folder->items[i].name, sizeof folder->items[i].name);
+    return (const char *const *)(const void *)to->data;
 }
 
 void filter_apply(SourceFolder *folder, const char *path, const FilterOptions *options)
 {
-    for (size_t i = 0; i < folder->count; i++)
-        folder->items[i].verdict = name_verdict(&folder->items[i], path, options);
-    if (is_database(path))
-        relations_mark(folder);
+    AUTO(buf_done) Buf name_list = {0}, full = {0};
+    const char *const *const names = names_of(&name_list, folder);
+    for (size_t i = 0; i < folder->count; i++) {
+        SourceItem *const item = &folder->items[i];
+        buf_clear(&full);
+        buf_addf(&full, "%s%s%s", path, *path ? "/" : "", item->name);
+        const PgdataPath is = pgdata_path_classify(buf_text(&full), &options->version);
+        item->verdict = kind_verdict(item, path, is.kind, options);
+        /* Shared relations, of no database, are never unlogged. */
+        if (is.kind == PGDATA_RELATION && is.relation.rel.database.id &&
+            pgdata_relation_is_unlogged(&is.relation, names, folder->count))
+            item->verdict = SOURCE_SKIP;
+    }
 }

@@ -2,21 +2,21 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * source/filter.h - what a backup leaves out
+ * source/filter.h - what a backup leaves out of a folder
  *
- * What a server makes anew at every start, what belongs to its running processes, and what must not reach a restored
- * cluster. The rules are those of the server's own base backups (src/backend/backup/basebackup.c, for 13 and 14
- * src/backend/replication/basebackup.c), the same in 13 to 18, and the markers that this program puts into data
- * directories. Of an unlogged relation only the init fork is taken: recovery makes the rest from it.
+ * pg/pgdata_path.h knows what a path means; here that becomes a verdict on each item of a listing, the same for every
+ * source. Of an unlogged relation only the init fork is taken: recovery makes the rest from it.
  *
  * Pure: it looks at nothing but the names of one folder.
  */
 #pragma once
 
+#include "pg/version.h"
 #include "source/source.h"
 
 typedef struct FilterOptions {
-    bool keeps_wal; /* take the segments of pg_wal: an offline backup starts from them */
+    PgVersion version; /* of the cluster: other versions' folders of a tablespace are not ours */
+    bool keeps_wal;    /* take the files of pg_wal: an offline backup starts from them */
 } FilterOptions;
 
 /* Sets the verdicts of the items of the folder `path`; a link in place of a folder that is emptied becomes a folder. */

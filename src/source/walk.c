@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "os/clock.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +35,9 @@ typedef struct Level {
 
 struct Walk {
     Source *source;
-    const WalkOptions *options;
-    Buf path; /* of the entry shown last */
+    WalkOptions options;
+    FilterOptions filter; /* options.filter points here, when there is one */
+    Buf path;             /* of the entry shown last */
     size_t depth;
     Level levels[FOLDER_DEPTH_MAX];
 };
@@ -131,16 +134,16 @@ static Err *dropped_or_away(Source *source, const char *oid, const char *wanted)
                     "mount the disk that holds the tablespace");
 }
 
-static Err *tablespace_narrow(SourceFolder *folder, Source *source, const char *oid, const char *wanted)
+static Err *tablespace_check(const SourceFolder *folder, Source *source, const char *oid,
+                             const PgVersion *version)
 {
-    bool is_found = false;
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "PG_%" PRIu32 "_%" PRIu32, version->major, version->catalog_version);
     for (size_t i = 0; i < folder->count; i++) {
         if (text_equal(folder->items[i].name, wanted))
-            is_found = true;
-        else
-            folder->items[i].verdict = SOURCE_SKIP;
+            return NULL;
     }
-    return is_found || !folder->is_there ? NULL : dropped_or_away(source, oid, wanted);
+    return folder->is_there ? dropped_or_away(source, oid, wanted) : NULL;
 }
 
 /* ---- levels ---- */
@@ -148,13 +151,13 @@ static Err *tablespace_narrow(SourceFolder *folder, Source *source, const char *
 static Err *level_fill(Level *level, Walk *walk)
 {
     TRY(source_list(&level->folder, walk->source, level->path, level->arena));
-    const WalkOptions *const options = walk->options;
-    if (options->filter)
-        filter_apply(&level->folder, level->path, options->filter);
+    const FilterOptions *const filter = walk->options.filter;
+    if (filter)
+        filter_apply(&level->folder, level->path, filter);
     inner_tablespaces_mark(&level->folder, level->path, walk->source);
     const char *const oid = tablespace_of(level->path);
-    if (oid && options->tablespace_folder)
-        TRY(tablespace_narrow(&level->folder, walk->source, oid, options->tablespace_folder));
+    if (oid && filter)
+        TRY(tablespace_check(&level->folder, walk->source, oid, &filter->version));
     steps_make(level);
     return NULL;
 }
@@ -190,7 +193,11 @@ Err *walk_new(Walk **out, Source *source, const WalkOptions *options)
 {
     AUTO(walk_free) Walk *walk = mem_new(sizeof *walk);
     walk->source = source;
-    walk->options = options;
+    walk->options = *options;
+    if (options->filter) {
+        walk->filter = *options->filter;
+        walk->options.filter = &walk->filter;
+    }
     TRY(level_push(walk, ""));
     *out = TAKE(walk);
     return NULL;
@@ -206,8 +213,8 @@ static Err *step_take(SourceEntry *out, Walk *walk, Level *level)
         return level_push(walk, buf_text(&walk->path));
     if (item->kind != SOURCE_OTHER)
         *out = (SourceEntry){buf_text(&walk->path), item};
-    else if (walk->options->on_note)
-        walk->options->on_note(walk->options->note_arg, buf_text(&walk->path));
+    else if (walk->options.on_note)
+        walk->options.on_note(walk->options.note_arg, buf_text(&walk->path));
     return NULL;
 }
 

@@ -10,9 +10,8 @@
  * paths are bounded (LIMIT).
  *
  * A folder comes before its contents; folders and files that vanish on the way are left out. The data directory
- * itself is not an entry. Below pg_tblspc/OID only the folder of the server's own major and catalog version is
- * entered: others belong to another server (pg_upgrade leaves them) or to the disk (lost+found). A tablespace without
- * that folder is AWAY, unless it is being dropped: its disk is not mounted.
+ * itself is not an entry. With a filter, a tablespace without the folder of the cluster's own version is AWAY, unless
+ * it is being dropped: its disk is not mounted.
  */
 #pragma once
 
@@ -29,13 +28,12 @@ typedef struct SourceEntry {
 typedef void WalkNoteFn(void *arg, const char *path);
 
 typedef struct WalkOptions {
-    const char *tablespace_folder; /* "PG_15_202209061"; NULL enters all */
-    const FilterOptions *filter;   /* NULL: everything */
-    WalkNoteFn *on_note;           /* may be NULL */
+    const FilterOptions *filter; /* NULL: everything */
+    WalkNoteFn *on_note;         /* may be NULL */
     void *note_arg;
 } WalkOptions;
 
-/* `options` and what it points to must outlive the walk, and so must `source`. */
+/* The options are copied; `source` must outlive the walk. */
 MUST Err *walk_new(Walk **out, Source *source, const WalkOptions *options);
 /* `*is_entry` is false at the end. */
 MUST Err *walk_next(bool *is_entry, SourceEntry *out, Walk *walk);

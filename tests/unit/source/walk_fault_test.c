@@ -12,7 +12,8 @@ static Err *open_and_walk(Buf *shown, const char *pgdata)
 {
     AUTO(source_free) Source *source = NULL;
     TRY(source_local_open(&source, pgdata));
-    TRY(tree_walk(shown, source, &(WalkOptions){.tablespace_folder = "PG_15_1"}));
+    const FilterOptions filter = {.version = {.major = 15, .catalog_version = 1}};
+    TRY(tree_walk(shown, source, &(WalkOptions){.filter = &filter}));
     return source_check(source);
 }
 

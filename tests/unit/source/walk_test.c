@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 static const WalkOptions everything = {0};
-static const FilterOptions online = {0};
+static const FilterOptions online = {.version = {.major = 15, .catalog_version = 1}};
 
 static Source *source_of(const TestFolder *top, const char *path)
 {
@@ -71,7 +71,7 @@ static void test_walk__enters_tablespaces_and_linked_wal(void **state)
     tree_link(&top, "d/other", test_path(&top, "space"));
     AUTO(source_free) Source *source = source_of(&top, "d");
     AUTO(buf_done) Buf shown = {0};
-    ASSERT_OK(tree_walk(&shown, source, &(WalkOptions){.tablespace_folder = "PG_15_1", .filter = &online}));
+    ASSERT_OK(tree_walk(&shown, source, &(WalkOptions){.filter = &online}));
     assert_string_equal(buf_text(&shown),
                         "other@\npg_tblspc/\npg_tblspc/16/@\npg_tblspc/16/PG_15_1/\n"
                         "pg_tblspc/16/PG_15_1/5/\npg_tblspc/16/PG_15_1/5/100\npg_tblspc/17/\n"
@@ -107,7 +107,7 @@ static void test_walk__takes_an_unmounted_tablespace_for_away(void **state)
     ASSERT_ERR_TEXT(AWAY, "which is not there", tree_walk(&shown, source, &everything));
     tree_folder(&top, "gone"); /* the mount point without its disk */
     ASSERT_ERR_TEXT(AWAY, "has no folder PG_15_1",
-                    tree_walk(&shown, source, &(WalkOptions){.tablespace_folder = "PG_15_1"}));
+                    tree_walk(&shown, source, &(WalkOptions){.filter = &online}));
 }
 
 static void note_add(void *arg, const char *path)
