@@ -80,7 +80,10 @@
 /* Format: bad pages that a backup lists one by one; of more only the number is kept. */
 #define BAD_PAGES_LISTED_MAX 1000
 
-/* Objects that are read whole as JSON: backup, begin, packs, plan, cluster. The list of packs is the long one. */
+/* Format: pgstrata.plan; a branch of 20,000 timelines. */
+#define PLAN_BYTES_MAX (4 * 1024 * 1024)
+
+/* Objects that are read whole as JSON: backup, begin, packs, cluster. The list of packs is the long one. */
 #define JSON_OBJECT_MAX (64 * 1024 * 1024)
 
 #define JOBS_MAX 256
