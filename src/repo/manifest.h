@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * repo/manifest.h - every file of a backup and where its bytes are
+ *
+ * A manifest is a root and leaves. A leaf is up to LEAF_PLAIN_MAX bytes of NDJSON: a first line with the labels its
+ * extents name, then an entry a line in bytewise path order. It is stored in a pack like data, and a later backup
+ * refers to an unchanged leaf where it lies. The root lists the leaves by path range and is stored the same way; the
+ * backup object holds the root's place. Writer and reader stream: memory is a leaf, the root and one entry's extents.
+ *
+ * Extents cover a file's blocks in order without overlap; blocks no extent covers are zeros. The file's size cuts the
+ * last block. Paths are relative to the data directory; a tablespace's files stand below pg_tblspc/<oid>/. A path that
+ * is not UTF-8 is written in hexadecimal (field "path_hex").
+ *
+ * Invariants of what manifest_next() gives out
+ *   1. Paths are safe (pg/pgdata_path.h), strictly ascending bytewise, so a folder comes before what is in it.
+ *   2. Nothing stands below a link, but for pg_wal and pg_tblspc/<oid>.
+ *   3. Extents ascend, do not overlap, lie within the file and within the largest pack.
+ *
+ * Threads: a writer or reader belongs to one thread.
+ * Format:  repo/FORMAT.md, "Manifest".
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/instant.h"
+#include "repo/label.h"
+#include "repo/place.h"
+
+typedef struct Extent {
+    uint32_t first_block; /* of the file; PAGE_BYTES each */
+    uint32_t count;       /* at least 1 */
+    BackupLabel label;
+    uint32_t pack;
+    uint64_t offset; /* plain offset in the pack of the first block */
+} Extent;
+
+typedef enum EntryKind { ENTRY_FILE, ENTRY_FOLDER, ENTRY_LINK } EntryKind;
+
+typedef struct ManifestEntry {
+    EntryKind kind;
+    const char *path;
+    uint32_t mode; /* permission bits, at most 07777 */
+    Instant modified;
+    uint64_t size_bytes;     /* ENTRY_FILE; else 0 */
+    const char *link_target; /* ENTRY_LINK; else NULL */
+    const Extent *extents;   /* ENTRY_FILE */
+    size_t extent_count;
+} ManifestEntry;
+
+/* Where the writer puts a finished leaf or root: the job appends it to a pack and says where it went (label, pack and
+ * offset; length and hash the writer knows). */
+typedef struct LeafOut {
+    Err *(*put)(void *arg, PlainPlace *out, Span bytes);
+    void *arg;
+} LeafOut;
+
+typedef struct ManifestWriter ManifestWriter;
+MUST ManifestWriter *manifest_writer_new(LeafOut out);
+/* Entries in strictly ascending bytewise path order. Another order, or an entry that the reader would refuse, is BUG;
+ * LIMIT: more extents than EXTENTS_PER_ENTRY_MAX. */
+MUST Err *manifest_add(ManifestWriter *writer, const ManifestEntry *entry);
+/* Writes the last leaf and the root. Once. */
+MUST Err *manifest_finish(PlainPlace *root, ManifestWriter *writer);
+void manifest_writer_free(ManifestWriter **writer);
+
+/* How the reader gets a leaf's bytes, into an empty buffer; the reader checks the hash. */
+typedef struct LeafIn {
+    Err *(*get)(void *arg, Buf *out, const PlainPlace *place);
+    void *arg;
+} LeafIn;
+
+typedef struct ManifestReader ManifestReader;
+
+/* Totals of a manifest, as its root gives them and the reader proves by its end. */
+typedef struct ManifestTotals {
+    uint64_t entries;
+    uint64_t files;
+    uint64_t size_bytes; /* of all files */
+} ManifestTotals;
+
+/* Reads the root. CORRUPT, UNSUPPORTED. */
+MUST Err *manifest_open(ManifestReader **out, LeafIn in, const PlainPlace *root);
+/* The next entry, in path order; `*is_end` when there is none. The entry lives until the next call. What breaks an
+ * invariant is CORRUPT, an unknown kind of entry or version UNSUPPORTED, with the leaf's place and the line. */
+MUST Err *manifest_next(ManifestEntry *out, bool *is_end, ManifestReader *reader);
+void manifest_close(ManifestReader **reader);
+ManifestTotals manifest_totals(const ManifestReader *reader);
+/* The places of all leaves: with the root's, what the manifest itself draws on. */
+size_t manifest_leaf_count(const ManifestReader *reader);
+PlainPlace manifest_leaf_place(const ManifestReader *reader, size_t at);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * repo/manifest_priv.h - what writer and reader of a manifest share
+ */
+#pragma once
+
+#include "base/limits.h"
+#include "repo/manifest.h"
+
+/* The version in the first line of every leaf and root. */
+#define MANIFEST_VERSION 1
+
+static inline uint64_t blocks_of(uint64_t size_bytes)
+{
+    return size_bytes / PAGE_BYTES + (size_bytes % PAGE_BYTES != 0);
+}
+
+/* The rules an entry and its extents obey on their own, whoever made them: `*fault` says which one is broken. */
+bool manifest_entry_is_sound(const char **fault, const ManifestEntry *entry);
