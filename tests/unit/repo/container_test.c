@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "repo/container.h"
 #include "repo/container_layout.h"
+#include "repo/format_example.h"
 #include "store/faulty.h"
 #include "store/mem.h"
 
@@ -340,6 +341,22 @@ static void test_container_frame_ready__takes_frames_made_elsewhere(void **state
     assert_true(span_equal(buf_span(&direct), buf_span(&ready)));
 }
 
+static void test_container__is_as_the_example_of_its_format(void **state)
+{
+    (void)state;
+    AUTO(buf_done) Buf object = {0}, example = {0};
+    const ContainerSpec spec = {CONTAINER_HISTORY, "g1/wal/00000002.history", CODEC_NONE, 0, {0}};
+    BufSink to = buf_sink(&object, SIZE_MAX);
+    AUTO(container_writer_free) ContainerWriter *writer = NULL;
+    ASSERT_OK(container_begin(&writer, &spec, &to.sink));
+    const char *const text = "1\t0/3000000\tno recovery target specified\n";
+    ASSERT_OK(container_frame(writer, span_of(text, strlen(text))));
+    ContainerSummary summary;
+    ASSERT_OK(container_finish(&summary, writer));
+    format_example(&example, "## Container");
+    assert_true(span_equal(buf_span(&object), buf_span(&example)));
+}
+
 /* What a shell prints. */
 static void shell(Buf *out, const char *command)
 {
@@ -389,4 +406,5 @@ UNIT_MAIN(cmocka_unit_test(test_container_load__gives_back_what_was_written),
           cmocka_unit_test(test_index_decode__skips_unknown_sections_unless_they_must_be_understood),
           cmocka_unit_test(test_index_decode__wants_frames_first_and_each_section_once),
           cmocka_unit_test(test_container_frame_ready__takes_frames_made_elsewhere),
+          cmocka_unit_test(test_container__is_as_the_example_of_its_format),
           cmocka_unit_test(test_container__is_recovered_by_hand_with_stock_tools))

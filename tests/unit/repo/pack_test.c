@@ -3,11 +3,14 @@
 #include "unit.h"
 
 #include "base/limits.h"
+#include "repo/container_layout.h"
+#include "repo/format_example.h"
 #include "repo/pack.h"
 #include "repo/pack_index.h"
 #include "store/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const KeyRoot root = {"main", 1};
@@ -291,6 +294,95 @@ static void test_pack_index_decode__refuses_lists_that_do_not_fit(void **state)
     ASSERT_ERR(CORRUPT, pack_index_decode(&index, buf_span(&files), buf_span(&pages), PAGE_BYTES + 1));
 }
 
+static void test_pack_index__is_as_the_example_of_its_format(void **state)
+{
+    (void)state;
+    const struct {
+        PackRunEntry entry;
+        char fill;
+    } runs[] = {
+        {{.path = "base/5/16384", .bytes = 2 * PAGE_BYTES, .file_bytes = 5 * PAGE_BYTES}, 'a'},
+        {{.path = "base/5/16384",
+          .file_offset = 4 * PAGE_BYTES,
+          .bytes = PAGE_BYTES,
+          .file_bytes = 5 * PAGE_BYTES,
+          .is_complete = true},
+         'c'},
+        {{.path = "base/5/PG_VERSION", .bytes = 3, .file_bytes = 3, .is_complete = true}, 0},
+        {{.path = "", .bytes = 57}, 'x'},
+    };
+    AUTO(buf_done) Buf files = {0}, pages = {0}, sections = {0}, example = {0};
+    const uint64_t seed = UINT64_C(0x0123456789abcdef);
+    buf_add_u64(&pages, seed);
+    RunWalk walk = {0};
+    for (size_t i = 0; i < COUNT_OF(runs); i++) {
+        run_encode(&files, &walk, &runs[i].entry);
+        memset(room, runs[i].fill, PAGE_BYTES);
+        memset(room + PAGE_BYTES, runs[i].fill + 1, PAGE_BYTES);
+        if (!runs[i].fill)
+            memcpy(room, "15\n", 3);
+        pages_encode(&pages, span_of(room, runs[i].entry.bytes), seed);
+    }
+    section_encode(&sections, SECTION_FILES, buf_span(&files));
+    section_encode(&sections, SECTION_PAGES, buf_span(&pages));
+    format_example(&example, "## Pack");
+    assert_true(span_equal(buf_span(&sections), buf_span(&example)));
+}
+
+static void shell(const char *command)
+{
+    assert_int_equal(system(command), 0);
+}
+
+/* The recipe of FORMAT.md: `zstd -d` and `dd`, with the numbers of the list of files. */
+static void test_pack__gives_a_file_back_by_hand(void **state)
+{
+    (void)state;
+    Bench bench;
+    bench_begin(&bench, CODEC_ZSTD);
+    add(&bench, "PG_VERSION", 0, span_of("15\n", 3));
+    add(&bench, "base/5/1", 0, bytes_make(3 * PAGE_BYTES, 1));
+    const PackPlace place = add(&bench, "base/5/1", 8 * PAGE_BYTES, bytes_make(PAGE_BYTES, 2));
+    ASSERT_OK(pack_finish(bench.writer));
+
+    char folder[] = "/tmp/pack_test.XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    AUTO(buf_done) Buf pack = {0}, command = {0}, expected = {0}, got = {0};
+    const Key key = key_pack(&root, label, place.pack);
+    ASSERT_OK(store_get_all(&pack, bench.stores[0], key.text, RANGE_ALL, SIZE_MAX));
+    buf_addf(&command, "%s/pack", folder);
+    FILE *file = fopen(buf_text(&command), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(pack.data, 1, pack.len, file), pack.len);
+    fclose(file);
+
+    const uint64_t runs[][3] = {{3, 3 * PAGE_BYTES, 0}, {place.offset, PAGE_BYTES, 8}};
+    for (size_t i = 0; i < COUNT_OF(runs); i++) {
+        buf_clear(&command);
+        buf_addf(&command,
+                 "cd %s && zstd -dc pack | dd iflag=skip_bytes,count_bytes,fullblock skip=%lu count=%lu "
+                 "status=none |"
+                 " dd of=file bs=8192 seek=%lu conv=notrunc status=none",
+                 folder, (unsigned long)runs[i][0], (unsigned long)runs[i][1], (unsigned long)runs[i][2]);
+        shell(buf_text(&command));
+    }
+    buf_add(&expected, bytes_make(3 * PAGE_BYTES, 1).ptr, 3 * PAGE_BYTES);
+    memset(room, 0, 5 * PAGE_BYTES);
+    buf_add(&expected, room, 5 * PAGE_BYTES);
+    buf_add(&expected, bytes_make(PAGE_BYTES, 2).ptr, PAGE_BYTES);
+    buf_clear(&command);
+    buf_addf(&command, "%s/file", folder);
+    file = fopen(buf_text(&command), "r");
+    assert_non_null(file);
+    buf_grown(&got, fread(buf_reserve(&got, 20 * PAGE_BYTES), 1, 20 * PAGE_BYTES, file));
+    fclose(file);
+    assert_true(span_equal(buf_span(&got), buf_span(&expected)));
+    buf_clear(&command);
+    buf_addf(&command, "rm -r %s", folder);
+    shell(buf_text(&command));
+    bench_end(&bench);
+}
+
 UNIT_MAIN(cmocka_unit_test(test_pack__gives_back_runs_bytes_and_hashes),
           cmocka_unit_test(test_pack_page_hashes__finds_blocks_by_plain_offset),
           cmocka_unit_test(test_pack_add__never_splits_what_it_is_given),
@@ -299,4 +391,6 @@ UNIT_MAIN(cmocka_unit_test(test_pack__gives_back_runs_bytes_and_hashes),
           cmocka_unit_test(test_pack_writer__leaves_nothing_behind_without_finish),
           cmocka_unit_test(test_pack_writer__that_got_nothing_writes_nothing),
           cmocka_unit_test(test_pack_writer__refuses_to_write_over_a_pack),
+          cmocka_unit_test(test_pack_index__is_as_the_example_of_its_format),
+          cmocka_unit_test(test_pack__gives_a_file_back_by_hand),
           cmocka_unit_test(test_pack_index_decode__refuses_lists_that_do_not_fit))
