@@ -78,7 +78,8 @@ Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, S
                             .plain_bytes = plain.len,
                             .plain_hash = hash128_of(plain)};
     AUTO(buf_done) Buf facts_bytes = {0};
-    facts_encode(&facts_bytes, &facts);
+    if (is_segment || spec->name.kind == WAL_NAME_PARTIAL)
+        facts_encode(&facts_bytes, &facts);
 
     const Key key = key_wal(&generation->root, spec->name);
     const ContainerSpec container = {.kind = wal_object_kind(spec->name.kind),

@@ -4,8 +4,8 @@
 /*
  * repo/wal_object.h - one archived file of pg_wal; a segment with its index
  *
- * Any file of pg_wal becomes a container whose head carries facts: system id, timeline, major, segment size, length and
- * XXH3-128 of the plain bytes. A whole segment also has a WAL index in its tail. Bytes are made in memory (a compressed
+ * Any file of pg_wal becomes a container. That of a segment or .partial carries facts in its head (system id, timeline,
+ * major, segment size, length and XXH3-128 of the plain bytes), and a whole segment has a WAL index in its tail. Bytes are made in memory (a compressed
  * segment is smaller than a segment), so that they can be prepared ahead by a worker and made visible later, in order,
  * in several repositories.
  *
@@ -40,7 +40,7 @@ ContainerKind wal_object_kind(WalNameKind kind);
  * says why: an indexing bug never fills pg_wal. CORRUPT: a segment of another size. */
 MUST Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain);
 
-/* Facts of a stored file, from its head. NOT_FOUND, CORRUPT. */
+/* Facts of a stored segment or .partial, from its head. NOT_FOUND, CORRUPT. */
 MUST Err *wal_object_facts(WalFacts *out, Store *store, const KeyRoot *root, WalName name);
 
 /* Facts and summary in one; `*has_summary` false when it was stored without index. Else end it with

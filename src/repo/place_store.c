@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "repo/place_store.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <assert.h>
+
+/* Packs held open for reading; an index takes at most a few megabytes. */
+enum { PACKS_OPEN = 8 };
+
+typedef struct OpenPack {
+    ContainerReader *container;
+    BackupLabel label;
+    uint32_t pack;
+} OpenPack;
+
+struct PlaceReader {
+    Store *store;
+    const KeyRoot *root;
+    OpenPack open[PACKS_OPEN];
+    size_t oldest;
+};
+
+/* `*is_whole` false: the pack was closed in between, and the bytes lie in two. */
+static Err *chunks_put(PlainPlace *out, bool *is_whole, PackWriter *packs, Span bytes)
+{
+    const PackRun run = {.path = "", .file_bytes = bytes.len, .is_complete = true};
+    *is_whole = true;
+    for (size_t at = 0; at < bytes.len && *is_whole; at += FRAME_PLAIN_MAX) {
+        PackPlace place;
+        TRY(pack_add(&place, packs, &run, span_cut(bytes, at, FRAME_PLAIN_MAX)));
+        if (at == 0) {
+            out->pack = place.pack;
+            out->offset = place.offset;
+        }
+        *is_whole = place.pack == out->pack && place.offset == out->offset + at;
+    }
+    return NULL;
+}
+
+Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span bytes)
+{
+    assert(bytes.len >= 1 && bytes.len <= MANIFEST_ROOT_MAX);
+    PlainPlace place = {.label = label, .size_bytes = bytes.len, .hash = hash128_of(bytes)};
+    bool is_whole;
+    TRY(chunks_put(&place, &is_whole, packs, bytes));
+    if (!is_whole) { /* a pack was closed: the next one has room */
+        TRY(pack_finish(packs));
+        TRY(chunks_put(&place, &is_whole, packs, bytes));
+    }
+    if (!is_whole)
+        return ERR(LIMIT, "%zu bytes do not fit into one pack", bytes.len);
+    *out = place;
+    return NULL;
+}
+
+static Err *leaf_put(void *arg, PlainPlace *out, Span bytes)
+{
+    const PlaceWriter *const writer = arg;
+    return place_put(out, writer->packs, writer->label, bytes);
+}
+
+LeafOut place_leaf_out(PlaceWriter *writer)
+{
+    return (LeafOut){leaf_put, writer};
+}
+
+PlaceReader *place_reader_new(Store *store, const KeyRoot *root)
+{
+    PlaceReader *reader = mem_new(sizeof *reader);
+    reader->store = store;
+    reader->root = root;
+    return reader;
+}
+
+void place_reader_free(PlaceReader **reader)
+{
+    if (!*reader)
+        return;
+    for (size_t i = 0; i < PACKS_OPEN; i++)
+        container_close(&(*reader)->open[i].container);
+    mem_free(reader);
+}
+
+static Err *pack_of(ContainerReader **out, PlaceReader *reader, const PlainPlace *place)
+{
+    for (size_t i = 0; i < PACKS_OPEN; i++) {
+        const OpenPack *const open = &reader->open[i];
+        if (open->container && open->pack == place->pack && text_equal(open->label.text, place->label.text)) {
+            *out = open->container;
+            return NULL;
+        }
+    }
+    const Key key = key_pack(reader->root, place->label, place->pack);
+    const ContainerExpect expect = {.kind = CONTAINER_PACK, .name = key_object_name(key.text)};
+    ContainerReader *container = NULL;
+    TRY(container_open(&container, reader->store, key.text, &expect));
+    OpenPack *const open = &reader->open[reader->oldest];
+    reader->oldest = (reader->oldest + 1) % PACKS_OPEN;
+    container_close(&open->container);
+    *open = (OpenPack){.container = container, .label = place->label, .pack = place->pack};
+    *out = container;
+    return NULL;
+}
+
+Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place)
+{
+    ContainerReader *container = NULL;
+    TRY(pack_of(&container, reader, place));
+    const size_t before = out->len;
+    BufSink to = buf_sink(out, place->size_bytes);
+    Err *err = container_read(container, place->offset, place->size_bytes, &to.sink);
+    if (!err)
+        err = place_check(place, span_cut(buf_span(out), before, place->size_bytes), "what should lie");
+    if (err)
+        buf_cut(out, before);
+    return err;
+}
+
+static Err *leaf_get(void *arg, Buf *out, const PlainPlace *place)
+{
+    return place_get(out, arg, place);
+}
+
+LeafIn place_leaf_in(PlaceReader *reader)
+{
+    return (LeafIn){leaf_get, reader};
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * repo/place_store.h - puts what is no file into packs, and gets it back
+ *
+ * Manifest leaves, manifest roots and side data lie in packs between the files. A PlaceReader keeps the packs it opened
+ * last, because leaves come in an order that visits few packs at a time.
+ *
+ * Ownership: a reader borrows store and root. Threads: a reader, as a pack writer, belongs to one thread.
+ */
+#pragma once
+
+#include "repo/manifest.h"
+#include "repo/pack.h"
+
+/* Adds `bytes` (1 to MANIFEST_ROOT_MAX) in one piece of one pack and fills in the whole place. */
+MUST Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span bytes);
+
+/* Where a manifest's writer puts its leaves: `arg` is a PlaceWriter. */
+typedef struct PlaceWriter {
+    PackWriter *packs;
+    BackupLabel label;
+} PlaceWriter;
+LeafOut place_leaf_out(PlaceWriter *writer);
+
+typedef struct PlaceReader PlaceReader;
+MUST PlaceReader *place_reader_new(Store *store, const KeyRoot *root);
+void place_reader_free(PlaceReader **reader);
+/* Appends the bytes to `out`, checked against the place. NOT_FOUND: the pack is not there; CORRUPT. */
+MUST Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place);
+LeafIn place_leaf_in(PlaceReader *reader);
