@@ -117,30 +117,43 @@ static bool page_fits(WalReader *r, const WalPageHead *head)
     return !(head->flags & WAL_PAGE_LONG) || long_head_fits(r, head);
 }
 
-/* The successor of the last record names it; the first one found may name anything before itself. */
-static bool prev_fits(WalReader *r, Lsn start, Lsn prev)
+/* Kept apart from the checks of every record, which the compiler then lays into the loop. */
+__attribute__((noinline, cold)) static bool end_by_prev(WalReader *r, Lsn start, Lsn prev)
 {
-    if (lsn_is_valid(r->prev) ? prev.at == r->prev.at : prev.at < start.at)
-        return true;
     return end_here(r, WAL_END_PREV, "record at %s follows %s, expected %s", lsn_text(start).text,
                     lsn_text(prev).text,
                     lsn_is_valid(r->prev) ? lsn_text(r->prev).text : "a place before it");
 }
 
+__attribute__((noinline, cold)) static bool end_by_crc(WalReader *r, Lsn start, uint32_t crc,
+                                                       uint32_t computed)
+{
+    return end_here(r, WAL_END_CRC, "record at %s has the CRC %08" PRIx32 ", computed %08" PRIx32,
+                    lsn_text(start).text, crc, computed);
+}
+
+__attribute__((noinline, cold)) static bool end_by_length(WalReader *r, Lsn start, uint32_t total)
+{
+    if (total == 0)
+        return end_here(r, WAL_END_ZERO, "no record at %s", lsn_text(start).text);
+    return end_here(r, WAL_END_LENGTH, "record at %s has the length %" PRIu32, lsn_text(start).text, total);
+}
+
+/* The successor of the last record names it; the first one found may name anything before itself. */
+static bool prev_fits(WalReader *r, Lsn start, Lsn prev)
+{
+    const bool fits = lsn_is_valid(r->prev) ? prev.at == r->prev.at : prev.at < start.at;
+    return fits || end_by_prev(r, start, prev);
+}
+
 static bool crc_fits(WalReader *r, Lsn start, uint32_t crc, uint32_t computed)
 {
-    return crc == computed ||
-           end_here(r, WAL_END_CRC, "record at %s has the CRC %08" PRIx32 ", computed %08" PRIx32,
-                    lsn_text(start).text, crc, computed);
+    return crc == computed || end_by_crc(r, start, crc, computed);
 }
 
 static bool length_fits(WalReader *r, Lsn start, uint32_t total)
 {
-    if (total >= WAL_RECORD_HEAD_BYTES && total <= WAL_RECORD_MAX)
-        return true;
-    if (total == 0)
-        return end_here(r, WAL_END_ZERO, "no record at %s", lsn_text(start).text);
-    return end_here(r, WAL_END_LENGTH, "record at %s has the length %" PRIu32, lsn_text(start).text, total);
+    return (total >= WAL_RECORD_HEAD_BYTES && total <= WAL_RECORD_MAX) || end_by_length(r, start, total);
 }
 
 static bool is_switch(const WalRecordHead *head)

@@ -34,18 +34,6 @@ typedef struct Headers {
     bool has_file; /* some block named its file, so that the next may repeat it */
 } Headers;
 
-WalRecordHead wal_record_head_decode(const uint8_t *bytes)
-{
-    return (WalRecordHead){
-        .total_bytes = get_u32(bytes),
-        .xid = {get_u32(bytes + 4)},
-        .prev = {get_u64(bytes + 8)},
-        .info = bytes[16],
-        .manager = bytes[17],
-        .crc = get_u32(bytes + 20),
-    };
-}
-
 uint32_t wal_record_crc(Span bytes)
 {
     const uint32_t body =

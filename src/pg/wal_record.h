@@ -91,7 +91,17 @@ typedef struct WalRecord {
 } WalRecord;
 
 /* `bytes` points to at least WAL_RECORD_HEAD_BYTES. Nothing is judged. */
-WalRecordHead wal_record_head_decode(const uint8_t *bytes);
+static inline WalRecordHead wal_record_head_decode(const uint8_t *bytes)
+{
+    return (WalRecordHead){
+        .total_bytes = get_u32(bytes),
+        .xid = {get_u32(bytes + 4)},
+        .prev = {get_u64(bytes + 8)},
+        .info = bytes[16],
+        .manager = bytes[17],
+        .crc = get_u32(bytes + 20),
+    };
+}
 
 /* The checksum over a whole record, to be compared with head.crc. `bytes` has at least WAL_RECORD_HEAD_BYTES. */
 uint32_t wal_record_crc(Span bytes);

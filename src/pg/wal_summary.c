@@ -235,6 +235,9 @@ Err *wal_summary_entry(void *arg, const WalEntry *entry)
     WalSummary *const s = arg;
     s->records++;
     take_xid(s, entry->head.xid);
+    /* Nearly all records are of other managers: no call for them. */
+    if (entry->head.manager > WAL_XACT && entry->head.manager != WAL_TBLSPC)
+        return NULL;
     if (!xact_is_end(&entry->head) && !event_kind(&entry->head))
         return NULL;
     AUTO(err_free) Err *err = take_special(s, entry);
