@@ -137,28 +137,38 @@ static void measure(const Span *files, int count)
     printf("%.2f ms and %.0f records per 16 MB\n", best / segments, (double)records / segments);
 }
 
-int main(int argc, char **argv)
+static void list(const Span *files, int count)
 {
-    const bool is_timed = argc > 1 && strcmp(argv[1], "-t") == 0;
-    const int first = is_timed ? 2 : 1;
-    if (argc <= first)
-        return 2;
-    Span *const files = mem_new((size_t)argc * sizeof *files);
-    for (int i = first; i < argc; i++)
-        files[i - first] = file_read(argv[i]);
-    if (is_timed) {
-        measure(files, argc - first);
-        return 0;
-    }
     WalSegmentHead head;
     Listing listing;
     must(wal_segment_head_decode(&head, files[0]));
     listing.version = head.version;
     wal_summary_init(&listing.summary, head.version);
     WalReader *reader = wal_reader_new(&head, print_entry, &listing);
-    for (int i = first; i < argc; i++)
-        must(wal_reader_push(reader, files[i - first]));
+    for (int i = 0; i < count; i++)
+        must(wal_reader_push(reader, files[i]));
     wal_summary_finish(&listing.summary, reader);
     print_summary(&listing.summary);
+    wal_reader_free(&reader);
+    wal_summary_done(&listing.summary);
+}
+
+int main(int argc, char **argv)
+{
+    const bool is_timed = argc > 1 && strcmp(argv[1], "-t") == 0;
+    const int first = is_timed ? 2 : 1;
+    const int count = argc - first;
+    if (count <= 0)
+        return 2;
+    Span *files = mem_new((size_t)count * sizeof *files);
+    for (int i = 0; i < count; i++)
+        files[i] = file_read(argv[first + i]);
+    if (is_timed)
+        measure(files, count);
+    else
+        list(files, count);
+    for (int i = 0; i < count; i++)
+        free((void *)files[i].ptr);
+    mem_free(&files);
     return 0;
 }

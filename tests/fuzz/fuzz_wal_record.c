@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* tests/fuzz/fuzz_wal_record.c - any bytes are taken apart or refused, and all parts lie inside, side by side */
+#include "pg/wal_record.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t part(Span whole, Span piece)
+{
+    assert(piece.len == 0 || (piece.ptr >= whole.ptr && piece.ptr + piece.len <= whole.ptr + whole.len));
+    return piece.len;
+}
+
+static void check(const WalRecord *record, Span whole)
+{
+    size_t sum = WAL_RECORD_HEAD_BYTES + part(whole, record->main);
+    assert(record->block_count <= WAL_RECORD_BLOCKS_MAX);
+    for (unsigned i = 0; i < record->block_count; i++) {
+        const WalBlock *const b = &record->blocks[i];
+        sum += part(whole, b->data) + part(whole, b->image.bytes);
+        assert(b->has_image || b->image.bytes.len == 0);
+        assert(b->image.hole_offset + b->image.hole_bytes <= 8192);
+        assert(i == 0 || b->id > record->blocks[i - 1].id);
+    }
+    assert(sum <= whole.len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static WalRecord record;
+    const PgVersion *version = NULL;
+    if (size < 1 + WAL_RECORD_HEAD_BYTES)
+        return 0;
+    Err *err = pg_version_of_major(&version, PG_MAJOR_FIRST + data[0] % 6);
+    assert(!err);
+    uint8_t *const bytes = malloc(size - 1);
+    memcpy(bytes, data + 1, size - 1);
+    /* The length is nothing to find by chance. */
+    put_u32(bytes, (uint32_t)(size - 1));
+    err = wal_record_decode(&record, version, span_of(bytes, size - 1));
+    if (!err)
+        check(&record, span_of(bytes, size - 1));
+    err_free(&err);
+    free(bytes);
+    return 0;
+}
