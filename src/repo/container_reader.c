@@ -35,14 +35,14 @@ struct ContainerReader {
     size_t plain_for; /* its number, or NO_FRAME */
 };
 
-static Err *reader_new(ContainerReader **out, Store *store, const char *key)
+static ContainerReader *reader_new(Store *store, const char *key)
 {
     ContainerReader *const reader = mem_new(sizeof *reader);
     reader->store = store;
     reader->key = mem_text(key);
+    reader->last_begin = UINT64_MAX; /* nothing has been read */
     reader->plain_for = NO_FRAME;
-    *out = reader;
-    return NULL;
+    return reader;
 }
 
 void container_close(ContainerReader **reader)
@@ -163,13 +163,10 @@ static Err *reader_decode(ContainerReader *reader, const ContainerExpect *expect
 
 Err *container_open(ContainerReader **out, Store *store, const char *key, const ContainerExpect *expect)
 {
-    AUTO(container_close) ContainerReader *reader = NULL;
-    TRY(reader_new(&reader, store, key));
+    AUTO(container_close) ContainerReader *reader = reader_new(store, key);
     ObjectInfo object;
     TRY(store_stat(&object, store, key));
     const uint64_t last_bytes = object.size_bytes < OPEN_READ_BYTES ? object.size_bytes : OPEN_READ_BYTES;
-    /* Until they are there, nothing counts as read. */
-    reader->last_begin = UINT64_MAX;
     AUTO(buf_done) Buf last = {0};
     TRY(part_get(&last, reader, object.size_bytes - last_bytes, last_bytes));
     buf_swap(&last, &reader->last);
@@ -213,6 +210,14 @@ bool container_frame_at(FrameSpan *out, const ContainerReader *reader, uint64_t 
     return true;
 }
 
+static Err *frame_doing(Err *err, const ContainerReader *reader, size_t number)
+{
+    const FramePlace *const frame = &reader->frames[number];
+    return err_doing(err, "object %s, frame %zu at %lu (plain bytes %lu to %lu)", reader->key, number,
+                     (unsigned long)frame->stored_offset, (unsigned long)frame->plain_offset,
+                     (unsigned long)(frame->plain_offset + frame->info.plain_bytes));
+}
+
 static size_t frame_plain_largest(const ContainerReader *reader)
 {
     size_t largest = 0;
@@ -229,11 +234,9 @@ static Err *frame_take(ContainerReader *reader, size_t number, Span stored)
     if (!reader->plain)
         reader->plain = mem_new(frame_plain_largest(reader));
     reader->plain_for = NO_FRAME;
-    const FramePlace *const frame = &reader->frames[number];
-    TRY_AS(frame_decode(reader->plain, reader->codec, stored, &frame->info),
-           "object %s, frame %zu at %lu (plain bytes %lu to %lu)", reader->key, number,
-           (unsigned long)frame->stored_offset, (unsigned long)frame->plain_offset,
-           (unsigned long)(frame->plain_offset + frame->info.plain_bytes));
+    Err *const err = frame_decode(reader->plain, reader->codec, stored, &reader->frames[number].info);
+    if (err)
+        return frame_doing(err, reader, number);
     reader->plain_for = number;
     return NULL;
 }
@@ -370,29 +373,24 @@ static Err *whole_sink_write(Sink *base, Span bytes)
     return sink_write(&sink->frames.sink, stored);
 }
 
+static Err *sha_check(ContainerReader *reader, Sha256Stream *sha)
+{
+    const Sha256 computed = sha256_stream_end(sha);
+    if (!sha256_equal(&computed, &reader->info.summary.sha256))
+        return ERR(CORRUPT, "object %s has SHA-256 %s, its tail says %s", reader->key,
+                   sha256_text(&computed).text, sha256_text(&reader->info.summary.sha256).text);
+    return NULL;
+}
+
 static Err *whole_sink_finish(Sink *base)
 {
     WholeSink *const sink = (WholeSink *)base;
-    const ContainerReader *const reader = sink->frames.reader;
     TRY(sink_finish(&sink->frames.sink));
-    const Sha256 sha = sha256_stream_end(sink->sha);
-    if (!sha256_equal(&sha, &reader->info.summary.sha256))
-        return ERR(CORRUPT, "object %s has SHA-256 %s, its tail says %s", reader->key, sha256_text(&sha).text,
-                   sha256_text(&reader->info.summary.sha256).text);
-    return NULL;
+    return sha_check(sink->frames.reader, sink->sha);
 }
 
 static const SinkOps whole_sink_ops = {
     .write = whole_sink_write, .finish = whole_sink_finish, .free = frame_sink_free};
-
-static WholeSink whole_sink(ContainerReader *reader, Sha256Stream *sha, Sink *to)
-{
-    return (WholeSink){
-        .sink = {.ops = &whole_sink_ops},
-        .frames = frame_sink(reader, 0, reader->info.summary.frames, to),
-        .sha = sha,
-    };
-}
 
 Err *container_verify(ContainerSummary *out, Store *store, const char *key, const ContainerExpect *expect)
 {
@@ -400,33 +398,52 @@ Err *container_verify(ContainerSummary *out, Store *store, const char *key, cons
     AUTO(sha256_stream_free) Sha256Stream *sha = NULL;
     TRY(container_open(&reader, store, key, expect));
     TRY(sha256_stream_new(&sha));
-    WholeSink whole = whole_sink(reader, sha, NULL);
+    WholeSink whole = {
+        .sink = {.ops = &whole_sink_ops},
+        .frames = frame_sink(reader, 0, reader->info.summary.frames, NULL),
+        .sha = sha,
+    };
     TRY(store_get(store, key, RANGE_ALL, &whole.sink));
     TRY(sink_finish(&whole.sink));
     *out = reader->info.summary;
     return NULL;
 }
 
+/* Appends all plain bytes of an object that is in reader->last as a whole. */
+static Err *frames_load(Buf *plain, ContainerReader *reader)
+{
+    const size_t before = plain->len;
+    buf_reserve(plain, reader->info.summary.plain_bytes);
+    for (size_t i = 0; i < reader->info.summary.frames; i++) {
+        const FramePlace *const frame = &reader->frames[i];
+        const Span stored =
+            span_cut(buf_span(&reader->last), (size_t)frame->stored_offset, frame->info.stored_bytes);
+        Err *const err = frame_decode(plain->data + plain->len, reader->codec, stored, &frame->info);
+        if (err) {
+            buf_cut(plain, before);
+            return frame_doing(err, reader, i);
+        }
+        buf_grown(plain, frame->info.plain_bytes);
+    }
+    return NULL;
+}
+
 Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
                     size_t limit_bytes)
 {
-    AUTO(container_close) ContainerReader *reader = NULL;
+    AUTO(container_close) ContainerReader *reader = reader_new(store, key);
     AUTO(sha256_stream_free) Sha256Stream *sha = NULL;
-    TRY(reader_new(&reader, store, key));
     /* Stored bytes exceed the plain ones by head, tail and 1 part in 16 at most. */
     const size_t stored_max = limit_bytes + limit_bytes / 16 + 2 * (size_t)CONTAINER_HEAD_MAX;
     TRY(store_get_all(&reader->last, store, key, RANGE_ALL, stored_max));
+    reader->last_begin = 0;
     TRY(reader_decode(reader, expect));
     if (reader->info.summary.plain_bytes > limit_bytes)
         return ERR(LIMIT, "object %s has %lu plain bytes, at most %zu are read", key,
                    (unsigned long)reader->info.summary.plain_bytes, limit_bytes);
 
     TRY(sha256_stream_new(&sha));
-    AUTO(buf_done) Buf read = {0};
-    BufSink to = buf_sink(&read, limit_bytes);
-    WholeSink whole = whole_sink(reader, sha, &to.sink);
-    TRY(sink_write(&whole.sink, buf_span(&reader->last)));
-    TRY(sink_finish(&whole.sink));
-    buf_add(plain, read.data, read.len);
-    return NULL;
+    sha256_stream_add(sha, span_cut(buf_span(&reader->last), 0, (size_t)reader->sha_offset));
+    TRY(sha_check(reader, sha));
+    return frames_load(plain, reader);
 }
