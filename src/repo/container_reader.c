@@ -125,7 +125,7 @@ static Err *expect_check(const ContainerReader *reader, const ContainerHead *hea
     return err_hint(ERR(CORRUPT, "object %s calls itself %s \"%.*s\", expected is %s \"%s\"", reader->key,
                         container_kind_name(head->kind), (int)head->name.len, (const char *)head->name.ptr,
                         container_kind_name(expect->kind), expect->name),
-                    "objects were swapped or renamed; a copy in another repository is whole");
+                    "objects were swapped or renamed in the store; another repository may have a good copy");
 }
 
 static Err *head_read(ContainerReader *reader, const ContainerTrailer *trailer, const ContainerExpect *expect)

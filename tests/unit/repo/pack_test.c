@@ -7,6 +7,7 @@
 #include "repo/format_example.h"
 #include "repo/pack.h"
 #include "repo/pack_index.h"
+#include "store/faulty.h"
 #include "store/mem.h"
 
 #include <stdio.h>
@@ -266,6 +267,46 @@ static void test_pack_writer__refuses_to_write_over_a_pack(void **state)
     bench_end(&bench);
 }
 
+/* Writes two packs into `store` and reads a page of the last one. */
+static Err *write_and_read(Store *store, Span frame)
+{
+    Counter packs_begun = {0};
+    const PackWriterSpec spec = {
+        .stores = &store, .store_count = 1, .root = &root, .label = label, .packs_begun = &packs_begun};
+    AUTO(pack_writer_free) PackWriter *writer = NULL;
+    TRY(pack_writer_new(&writer, &spec));
+    PackPlace place;
+    for (int i = 0; i < 2; i++) {
+        const PackRun run = {.path = "base/5/1"};
+        TRY(pack_add(&place, writer, &run, frame));
+        TRY(pack_add(&place, writer, &run, span_cut(frame, 0, PAGE_BYTES)));
+        TRY(pack_finish(writer));
+    }
+    const Key key = key_pack(&root, label, place.pack);
+    AUTO(pack_close) PackReader *reader = NULL;
+    TRY(pack_open(&reader, store, &key));
+    AUTO(buf_done) Buf got = {0};
+    BufSink to = buf_sink(&got, PAGE_BYTES);
+    TRY(container_read(pack_container(reader), place.offset, PAGE_BYTES, &to.sink));
+    assert_true(span_equal(buf_span(&got), span_cut(frame, 0, PAGE_BYTES)));
+    return NULL;
+}
+
+static void test_pack__passes_on_every_failure_of_the_store(void **state)
+{
+    (void)state;
+    const Span frame = bytes_make(FRAME_PLAIN_MAX, 1);
+    uint64_t nth = 0;
+    for (bool is_hit = true; is_hit;) {
+        AUTO(store_free) Store *store = faulty_store_new(mem_store_new());
+        faulty_plan(store, (FaultyPlan){.nth = ++nth, .fault_class = ERR_AWAY});
+        AUTO(err_free) Err *err = write_and_read(store, frame);
+        is_hit = faulty_hit(store);
+        assert_true(is_hit ? err_is(err, ERR_AWAY) : !err);
+    }
+    assert_true(nth > 10);
+}
+
 static void test_pack_index_decode__refuses_lists_that_do_not_fit(void **state)
 {
     (void)state;
@@ -393,4 +434,5 @@ UNIT_MAIN(cmocka_unit_test(test_pack__gives_back_runs_bytes_and_hashes),
           cmocka_unit_test(test_pack_writer__refuses_to_write_over_a_pack),
           cmocka_unit_test(test_pack_index__is_as_the_example_of_its_format),
           cmocka_unit_test(test_pack__gives_a_file_back_by_hand),
+          cmocka_unit_test(test_pack__passes_on_every_failure_of_the_store),
           cmocka_unit_test(test_pack_index_decode__refuses_lists_that_do_not_fit))
