@@ -100,9 +100,9 @@ static Err *block_head(WalRecord *out, Headers *h, uint8_t id)
     WalBlock *const b = &out->blocks[out->block_count];
     *b = (WalBlock){.id = id};
     const unsigned flags = dec_u8(&h->dec);
-    if ((flags & BLOCK_FORK) > WAL_FORK_INIT)
+    if ((flags & BLOCK_FORK) >= PG_FORK_COUNT)
         return ERR(CORRUPT, "WAL block reference %u names fork %u, expected 0 to 3", id, flags & BLOCK_FORK);
-    b->fork = (WalFork)(flags & BLOCK_FORK);
+    b->fork = (PgFork)(flags & BLOCK_FORK);
     b->is_initialised = flags & BLOCK_WILL_INIT;
     b->has_image = flags & BLOCK_IMAGE;
     b->data.len = dec_u16(&h->dec);

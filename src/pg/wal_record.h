@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/ids.h"
+#include "pg/relation.h"
 #include "pg/version.h"
 
 enum {
@@ -68,11 +69,9 @@ typedef struct WalImage {
     bool is_applied; /* replay restores it; else it serves checking only */
 } WalImage;
 
-typedef enum WalFork { WAL_FORK_MAIN, WAL_FORK_FSM, WAL_FORK_VM, WAL_FORK_INIT } WalFork;
-
 typedef struct WalBlock {
     uint8_t id; /* ascending, with gaps */
-    WalFork fork;
+    PgFork fork;
     bool is_initialised; /* replay builds the page anew */
     bool has_image;
     RelFile file;

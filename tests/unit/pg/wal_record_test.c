@@ -102,7 +102,7 @@ static void test_wal_record__is_taken_apart_in_every_part(void **state)
     assert_int_equal(r.blocks[0].block, 7);
     assert_true(span_equal(r.blocks[0].data, span_of("bbb", 3)));
     assert_int_equal(r.blocks[1].id, 2);
-    assert_int_equal(r.blocks[1].fork, WAL_FORK_VM);
+    assert_int_equal(r.blocks[1].fork, PG_FORK_VM);
     assert_int_equal(r.blocks[1].file.number.id, 16384);
     assert_true(r.blocks[1].is_initialised && !r.blocks[0].is_initialised);
     assert_true(span_equal(r.main, span_of("mmmmm", 5)));
