@@ -37,6 +37,9 @@ typedef struct Extent {
     uint64_t offset; /* plain offset in the pack of the first block */
 } Extent;
 
+/* Adds an extent to those of a file (a Buf of Extent), or makes the last one longer where it goes right on. */
+void extents_add(Buf *extents, const Extent *extent);
+
 typedef enum EntryKind { ENTRY_FILE, ENTRY_FOLDER, ENTRY_LINK } EntryKind;
 
 typedef struct ManifestEntry {

@@ -9,6 +9,17 @@
 /* A link's target may be any path the system takes. */
 enum { LINK_TARGET_MAX = 4096, MODE_MAX = 07777 };
 
+void extents_add(Buf *extents, const Extent *extent)
+{
+    Extent *const last = extents->len ? (Extent *)(void *)(extents->data + extents->len) - 1 : NULL;
+    if (last && last->first_block + last->count == extent->first_block && last->pack == extent->pack &&
+        last->offset + (uint64_t)last->count * PAGE_BYTES == extent->offset &&
+        memcmp(&last->label, &extent->label, sizeof extent->label) == 0)
+        last->count += extent->count;
+    else
+        buf_add(extents, extent, sizeof *extent);
+}
+
 /* Bytes of the extent that belong to the file: its last block may be cut. */
 static uint64_t extent_bytes(const ManifestEntry *entry, const Extent *extent)
 {

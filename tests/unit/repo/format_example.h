@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* One line "00000010  01 02 …  |text|": the offset, then up to 16 bytes. */
-static void example_line(Buf *out, const char *line)
+static inline void example_line(Buf *out, const char *line)
 {
     const char *at = line + strlen("00000000");
     for (int i = 0; i < 16; i++) {
@@ -25,8 +25,27 @@ static void example_line(Buf *out, const char *line)
     }
 }
 
+/* Appends the text of the code block `number` (from 0) of the first "### Example" behind `heading`. */
+static inline void format_example_text(Buf *out, const char *heading, int number)
+{
+    FILE *const file = fopen(UNIT_FIXTURES "/../../src/repo/FORMAT.md", "r");
+    assert_non_null(file);
+    char line[2048];
+    bool in_section = false, in_example = false;
+    for (int fences = 0; fences < 2 * number + 2 && fgets(line, sizeof line, file);) {
+        in_section |= strncmp(line, heading, strlen(heading)) == 0 && line[strlen(heading)] == '\n';
+        in_example |= in_section && text_equal(line, "### Example\n");
+        if (in_example && text_equal(line, "```\n"))
+            fences++;
+        else if (fences == 2 * number + 1)
+            buf_add_text(out, line);
+    }
+    fclose(file);
+    assert_true(out->len > 0);
+}
+
 /* Appends the dump of the first "### Example" behind `heading`, such as "## Pack". */
-static void format_example(Buf *out, const char *heading)
+static inline void format_example(Buf *out, const char *heading)
 {
     FILE *const file = fopen(UNIT_FIXTURES "/../../src/repo/FORMAT.md", "r");
     assert_non_null(file);

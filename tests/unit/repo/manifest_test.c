@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "repo/format_example.h"
 #include "repo/manifest.h"
 
 #include <stdio.h>
@@ -139,6 +140,51 @@ static void test_manifest__reads_back_what_was_written(void **state)
     const PlainPlace root = write_all(&pack, entries, COUNT_OF(entries));
     assert_int_equal(pack.puts, 2);
     assert_reads_back(&pack, &root, entries, COUNT_OF(entries));
+}
+
+static void test_manifest__is_written_as_the_format_shows(void **state)
+{
+    (void)state;
+    static const BackupLabel first = {"20261121-083000F"}, second = {"20261122-083000I"};
+    const Extent version = {0, 1, first, 1, 16384};
+    const Extent table[] = {{0, 2, first, 1, 0}, {4, 3, second, 2, 0}, {7, 1, first, 1, 16387}};
+    Instant time, half;
+    ASSERT_OK(instant_parse(&time, "2026-11-21T08:33:12Z"));
+    ASSERT_OK(instant_parse(&half, "2026-11-21T08:33:12.500000Z"));
+    ManifestEntry entries[] = {
+        some_file("PG_VERSION", 3, &version, 1),
+        {.kind = ENTRY_FOLDER, .path = "base", .mode = 0700},
+        some_file("base/5/16384", 57444, table, 3),
+        some_file("base/5/empty", 0, NULL, 0),
+        some_file("base/5/zeros", 16384, NULL, 0),
+        {.kind = ENTRY_LINK, .path = "pg_tblspc/16400", .mode = 0777, .link_target = "/srv/fast"},
+    };
+    for (size_t i = 0; i < COUNT_OF(entries); i++)
+        entries[i].modified = i == 2 ? half : time;
+    AUTO(pack_done) MemPack pack = {0};
+    (void)write_all(&pack, entries, COUNT_OF(entries));
+    AUTO(buf_done) Buf shown = {0};
+    format_example_text(&shown, "## Manifest", 0);
+    format_example_text(&shown, "## Manifest", 1);
+    assert_string_equal(buf_text(&pack.bytes), buf_text(&shown));
+}
+
+static void test_extents_add__joins_what_goes_right_on(void **state)
+{
+    (void)state;
+    AUTO(buf_done) Buf extents = {0};
+    const Extent parts[] = {{0, 2, label_a, 1, 100},
+                            {2, 3, label_a, 1, 100 + 2 * 8192},
+                            {6, 1, label_a, 1, 100 + 5 * 8192},
+                            {7, 1, label_b, 1, 100 + 6 * 8192},
+                            {8, 1, label_b, 2, 100 + 7 * 8192},
+                            {9, 1, label_b, 2, 0}};
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        extents_add(&extents, &parts[i]);
+    assert_int_equal(extents.len / sizeof(Extent), 5);
+    const Extent *const joined = (const Extent *)(const void *)extents.data;
+    assert_int_equal(joined[0].count, 5);
+    assert_extents_equal(joined + 1, parts + 2, 4);
 }
 
 static void test_manifest__may_be_empty(void **state)
@@ -407,6 +453,8 @@ static void test_manifest_reader__sees_a_flipped_bit(void **state)
 }
 
 UNIT_MAIN(cmocka_unit_test(test_manifest__reads_back_what_was_written),
+          cmocka_unit_test(test_manifest__is_written_as_the_format_shows),
+          cmocka_unit_test(test_extents_add__joins_what_goes_right_on),
           cmocka_unit_test(test_manifest__may_be_empty),
           cmocka_unit_test(test_manifest_writer__fills_leaves_to_their_limit),
           cmocka_unit_test(test_manifest__spreads_a_scattered_file_over_leaves),

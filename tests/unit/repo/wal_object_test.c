@@ -147,41 +147,6 @@ static void test_wal_object_summary__is_what_the_records_say(void **state)
     assert_true(events > 0);
 }
 
-static void test_wal_index_summary_decode__refuses_every_cut(void **state)
-{
-    (void)state;
-    AUTO(sample_done) Sample sample = sample_of(17, 0);
-    AUTO(wal_summary_done) WalSummary fresh;
-    summary_of(&fresh, &sample);
-    AUTO(buf_done) Buf section = {0};
-    wal_index_summary_encode(&section, &fresh);
-    WalSummary out;
-    for (size_t len = 0; len < section.len; len++)
-        ASSERT_ERR(CORRUPT, wal_index_summary_decode(&out, span_of(section.data, len)));
-    buf_add_u8(&section, 0);
-    ASSERT_ERR(CORRUPT, wal_index_summary_decode(&out, buf_span(&section)));
-    section.data[0] = 2;
-    ASSERT_ERR(UNSUPPORTED, wal_index_summary_decode(&out, buf_span(&section)));
-}
-
-static void test_wal_index_summary_decode__counts_unknown_events_as_dropped(void **state)
-{
-    (void)state;
-    AUTO(wal_summary_done) WalSummary fresh;
-    const PgVersion *version;
-    ASSERT_OK(pg_version_of_major(&version, 18));
-    wal_summary_init(&fresh, version);
-    const WalEvent event = {.kind = (WalEventKind)200, .text = "from the future"};
-    buf_add(&fresh.events, &event, sizeof event);
-    fresh.event_count = 1;
-    AUTO(buf_done) Buf section = {0};
-    wal_index_summary_encode(&section, &fresh);
-    AUTO(wal_summary_done) WalSummary out;
-    ASSERT_OK(wal_index_summary_decode(&out, buf_span(&section)));
-    assert_int_equal(out.event_count, 0);
-    assert_int_equal(out.events_dropped, 1);
-}
-
 static void test_wal_object__stores_what_it_cannot_index(void **state)
 {
     (void)state;
@@ -256,8 +221,6 @@ static void test_wal_object__carries_history_files(void **state)
 
 UNIT_MAIN(cmocka_unit_test(test_wal_object__gives_back_the_segment_in_every_codec),
           cmocka_unit_test(test_wal_object_summary__is_what_the_records_say),
-          cmocka_unit_test(test_wal_index_summary_decode__refuses_every_cut),
-          cmocka_unit_test(test_wal_index_summary_decode__counts_unknown_events_as_dropped),
           cmocka_unit_test(test_wal_object__stores_what_it_cannot_index),
           cmocka_unit_test(test_wal_object_encode__refuses_a_segment_of_another_size),
           cmocka_unit_test(test_wal_object_read__refuses_another_segments_object),
