@@ -83,7 +83,7 @@ Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, S
 
     const Key key = key_wal(&generation->root, spec->name);
     const ContainerSpec container = {.kind = wal_object_kind(spec->name.kind),
-                                     .name = key_object_name(key.text),
+                                     .name = key_object_name(spec->key ? spec->key : key.text),
                                      .codec = spec->codec,
                                      .level = spec->level,
                                      .facts = buf_span(&facts_bytes)};

@@ -31,11 +31,12 @@ typedef struct WalObjectSpec {
     WalName name;
     CodecKind codec;
     int level;
+    const char *key; /* where it will be stored; NULL: key_wal() */
 } WalObjectSpec;
 
 ContainerKind wal_object_kind(WalNameKind kind);
 
-/* Appends the container of `plain` to `out`: the bytes of the object key_wal(). For a whole segment the records are
+/* Appends the container of `plain` to `out`: the bytes of the object at its key. For a whole segment the records are
  * read and the index is made; where they cannot be read, the object has no index, and `*index_fault` (yours; NULL else)
  * says why: an indexing bug never fills pg_wal. CORRUPT: a segment of another size. */
 MUST Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "job/cluster.h"
+
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/path.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The server writes 8 kB in one call; ten looks 20 ms apart are far more than one write takes. */
+enum { CONTROL_TRIES = 10, CONTROL_WAIT_MS = 20, CONTROL_BYTES_MAX = 64 * 1024 };
+
+Err *cluster_repos_open(RepoSet **out, const ClusterOptions *cluster)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    RepoSpec *const specs = arena_alloc(arena, cluster->repo_count * sizeof *specs);
+    for (size_t i = 0; i < cluster->repo_count; i++)
+        specs[i] = (RepoSpec){.name = cluster->repos[i].name,
+                              .url = cluster->repos[i].url,
+                              .retry_timeout_ms = cluster->repos[i].retry_timeout_ms};
+    return repo_set_open(out, specs, cluster->repo_count);
+}
+
+Err *cluster_control_read(ControlFile *out, const char *data_directory)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const path = path_join(data_directory, "global/pg_control", arena);
+    ControlCrc crc = {0};
+    for (int i = 0; i < CONTROL_TRIES; i++) {
+        AUTO(buf_done) Buf bytes = {0};
+        TRY(file_read_all(&bytes, path, CONTROL_BYTES_MAX));
+        TRY_AS(control_decode(out, &crc, buf_span(&bytes)), "reading %s", path);
+        if (control_crc_is_good(crc))
+            return NULL;
+        clock_sleep_ms(CONTROL_WAIT_MS);
+    }
+    return err_doing(control_crc_error(crc), "reading %s", path);
+}
+
+HostName cluster_host_name(void)
+{
+    HostName name = {{0}};
+    if (gethostname(name.text, sizeof name.text - 1) != 0 || !name.text[0])
+        strcpy(name.text, "unknown");
+    return name;
+}
