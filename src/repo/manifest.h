@@ -40,16 +40,16 @@ typedef struct Extent {
 /* Adds an extent to those of a file (a Buf of Extent), or makes the last one longer where it goes right on. */
 void extents_add(Buf *extents, const Extent *extent);
 
-typedef enum EntryKind { ENTRY_FILE, ENTRY_FOLDER, ENTRY_LINK } EntryKind;
+typedef enum ManifestKind { MANIFEST_FILE, MANIFEST_FOLDER, MANIFEST_LINK } ManifestKind;
 
 typedef struct ManifestEntry {
-    EntryKind kind;
+    ManifestKind kind;
     const char *path;
     uint32_t mode; /* permission bits, at most 07777 */
     Instant modified;
-    uint64_t size_bytes;     /* ENTRY_FILE; else 0 */
-    const char *link_target; /* ENTRY_LINK; else NULL */
-    const Extent *extents;   /* ENTRY_FILE */
+    uint64_t size_bytes;     /* MANIFEST_FILE; else 0 */
+    const char *link_target; /* MANIFEST_LINK; else NULL */
+    const Extent *extents;   /* MANIFEST_FILE */
     size_t extent_count;
 } ManifestEntry;
 

@@ -58,9 +58,9 @@ bool manifest_entry_is_sound(const char **fault, const ManifestEntry *entry)
         *fault = "the path is not safe";
     else if (entry->mode > MODE_MAX)
         *fault = "the mode has more than permission bits";
-    else if (entry->kind != ENTRY_FILE && (entry->size_bytes || entry->extent_count))
+    else if (entry->kind != MANIFEST_FILE && (entry->size_bytes || entry->extent_count))
         *fault = "only a file has contents";
-    else if ((entry->kind == ENTRY_LINK) != (entry->link_target != NULL))
+    else if ((entry->kind == MANIFEST_LINK) != (entry->link_target != NULL))
         *fault = "a link, and nothing else, has a target";
     else if (entry->link_target && (!*entry->link_target || strlen(entry->link_target) >= LINK_TARGET_MAX))
         *fault = "the target is empty or too long";

@@ -348,13 +348,14 @@ static uint32_t mode_read(JsonReader *json)
 static void facts_read(ManifestEntry *entry, JsonReader *json, Arena *arena)
 {
     static const char *const kinds[] = {
-        [ENTRY_FILE] = "file", [ENTRY_FOLDER] = "folder", [ENTRY_LINK] = "link", NULL};
-    entry->kind = json_read_has(json, "kind") ? (EntryKind)json_read_choice(json, "kind", kinds) : ENTRY_FILE;
+        [MANIFEST_FILE] = "file", [MANIFEST_FOLDER] = "folder", [MANIFEST_LINK] = "link", NULL};
+    entry->kind =
+        json_read_has(json, "kind") ? (ManifestKind)json_read_choice(json, "kind", kinds) : MANIFEST_FILE;
     entry->mode = mode_read(json);
     entry->modified = json_read_instant(json, "modified");
-    if (entry->kind == ENTRY_FILE)
+    if (entry->kind == MANIFEST_FILE)
         entry->size_bytes = json_read_size(json, "size");
-    if (entry->kind == ENTRY_LINK)
+    if (entry->kind == MANIFEST_LINK)
         entry->link_target = json_read_raw(json, "target", arena);
 }
 
@@ -439,11 +440,11 @@ static Err *entry_check(ManifestReader *reader, const ManifestEntry *entry)
     if (is_below_link(reader, entry->path))
         return ERR(CORRUPT, "%s, line %u: entry %s stands below a symbolic link", reader->what,
                    reader->lines.line, entry->path);
-    if (entry->kind == ENTRY_LINK && !may_have_children(entry->path))
+    if (entry->kind == MANIFEST_LINK && !may_have_children(entry->path))
         TRY(link_remember(reader, entry->path));
     memcpy(reader->path, entry->path, strlen(entry->path) + 1);
     reader->seen.entries++;
-    reader->seen.files += entry->kind == ENTRY_FILE;
+    reader->seen.files += entry->kind == MANIFEST_FILE;
     reader->seen.size_bytes += entry->size_bytes;
     return NULL;
 }

@@ -168,8 +168,9 @@ typedef struct LinePart {
 
 static void add_facts(Buf *to, const ManifestEntry *entry)
 {
-    static const char *const kinds[] = {
-        [ENTRY_FILE] = "", [ENTRY_FOLDER] = ",\"kind\":\"folder\"", [ENTRY_LINK] = ",\"kind\":\"link\""};
+    static const char *const kinds[] = {[MANIFEST_FILE] = "",
+                                        [MANIFEST_FOLDER] = ",\"kind\":\"folder\"",
+                                        [MANIFEST_LINK] = ",\"kind\":\"link\""};
     buf_add_text(to, kinds[entry->kind]);
     const char mode[] = {(char)('0' + (entry->mode >> 9 & 7)), (char)('0' + (entry->mode >> 6 & 7)),
                          (char)('0' + (entry->mode >> 3 & 7)), (char)('0' + (entry->mode & 7))};
@@ -181,9 +182,9 @@ static void add_facts(Buf *to, const ManifestEntry *entry)
         buf_add_text(to, instant_text(entry->modified).text);
         buf_add_text(to, "\"");
     }
-    if (entry->kind == ENTRY_FILE)
+    if (entry->kind == MANIFEST_FILE)
         add_number_field(to, ",\"size\":", entry->size_bytes);
-    if (entry->kind == ENTRY_LINK) {
+    if (entry->kind == MANIFEST_LINK) {
         buf_add_text(to, ",");
         add_text_field(to, "target", entry->link_target);
     }
@@ -294,7 +295,7 @@ Err *manifest_add(ManifestWriter *writer, const ManifestEntry *entry)
         part.first_extent += part.extents;
     } while (part.first_extent < entry->extent_count);
     writer->totals.entries++;
-    writer->totals.files += entry->kind == ENTRY_FILE;
+    writer->totals.files += entry->kind == MANIFEST_FILE;
     writer->totals.size_bytes += entry->size_bytes;
     return NULL;
 }

@@ -48,7 +48,7 @@ static Instant some_time(void)
 
 static ManifestEntry some_file(const char *path, uint64_t size_bytes, const Extent *extents, size_t count)
 {
-    return (ManifestEntry){.kind = ENTRY_FILE,
+    return (ManifestEntry){.kind = MANIFEST_FILE,
                            .path = path,
                            .mode = 0600,
                            .modified = some_time(),
@@ -77,7 +77,7 @@ static void assert_entry_equal(const ManifestEntry *a, const ManifestEntry *b)
     assert_int_equal(a->modified.us, b->modified.us);
     assert_int_equal(a->extent_count, b->extent_count);
     assert_extents_equal(a->extents, b->extents, a->extent_count);
-    if (a->kind == ENTRY_LINK)
+    if (a->kind == MANIFEST_LINK)
         assert_string_equal(a->link_target, b->link_target);
 }
 
@@ -120,22 +120,26 @@ static void test_manifest__reads_back_what_was_written(void **state)
                             {131071, 1, label_a, 1, (1 << 30) - 5}};
     const ManifestEntry entries[] = {
         some_file("PG_VERSION", 3, one, 1),
-        {.kind = ENTRY_FOLDER, .path = "base", .mode = 0700, .modified = some_time()},
+        {.kind = MANIFEST_FOLDER, .path = "base", .mode = 0700, .modified = some_time()},
         some_file("base/1/2619", (UINT64_C(131071) << 13) + 5, mixed, 5),
         some_file("base/1/all zeros", 1 << 20, NULL, 0),
         some_file("base/1/empty", 0, NULL, 0),
         some_file("base/1/quote\" back\\slash \n \x01 \x7f", 3, one, 1),
         some_file("base/1/\xc3\xa9t\xc3\xa9", 3, one, 1),
         some_file("base/1/\xff\xfe no utf-8", 3, one, 1),
-        {.kind = ENTRY_FOLDER, .path = "empty", .mode = 0750, .modified = INSTANT_NONE},
-        {.kind = ENTRY_LINK,
+        {.kind = MANIFEST_FOLDER, .path = "empty", .mode = 0750, .modified = INSTANT_NONE},
+        {.kind = MANIFEST_LINK,
          .path = "pg_tblspc/16400",
          .mode = 0777,
          .modified = some_time(),
          .link_target = "/srv/\xe9 fast"},
         some_file("pg_tblspc/16400/PG_15_202209061/5/1259", 3, one, 1),
-        {.kind = ENTRY_LINK, .path = "pg_wal", .mode = 0777, .modified = some_time(), .link_target = "/wal"},
-        {.kind = ENTRY_FOLDER, .path = "pg_wal/archive_status", .mode = 0700, .modified = some_time()},
+        {.kind = MANIFEST_LINK,
+         .path = "pg_wal",
+         .mode = 0777,
+         .modified = some_time(),
+         .link_target = "/wal"},
+        {.kind = MANIFEST_FOLDER, .path = "pg_wal/archive_status", .mode = 0700, .modified = some_time()},
     };
     const PlainPlace root = write_all(&pack, entries, COUNT_OF(entries));
     assert_int_equal(pack.puts, 2);
@@ -153,11 +157,11 @@ static void test_manifest__is_written_as_the_format_shows(void **state)
     ASSERT_OK(instant_parse(&half, "2026-11-21T08:33:12.500000Z"));
     ManifestEntry entries[] = {
         some_file("PG_VERSION", 3, &version, 1),
-        {.kind = ENTRY_FOLDER, .path = "base", .mode = 0700},
+        {.kind = MANIFEST_FOLDER, .path = "base", .mode = 0700},
         some_file("base/5/16384", 57444, table, 3),
         some_file("base/5/empty", 0, NULL, 0),
         some_file("base/5/zeros", 16384, NULL, 0),
-        {.kind = ENTRY_LINK, .path = "pg_tblspc/16400", .mode = 0777, .link_target = "/srv/fast"},
+        {.kind = MANIFEST_LINK, .path = "pg_tblspc/16400", .mode = 0777, .link_target = "/srv/fast"},
     };
     for (size_t i = 0; i < COUNT_OF(entries); i++)
         entries[i].modified = i == 2 ? half : time;
@@ -262,9 +266,9 @@ static void test_manifest_writer__refuses_what_the_reader_would(void **state)
         some_file("a", 8192, &too_far, 1),
         some_file("a", 8192, &none, 1),
         some_file("a", UINT64_MAX, NULL, 0),
-        {.kind = ENTRY_FOLDER, .path = "a", .size_bytes = 1},
-        {.kind = ENTRY_FOLDER, .path = "a", .mode = 010000},
-        {.kind = ENTRY_LINK, .path = "a"},
+        {.kind = MANIFEST_FOLDER, .path = "a", .size_bytes = 1},
+        {.kind = MANIFEST_FOLDER, .path = "a", .mode = 010000},
+        {.kind = MANIFEST_LINK, .path = "a"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ASSERT_ERR(BUG, manifest_add(writer, &bad[i]));
