@@ -124,7 +124,7 @@ Err *conf_cluster_named(ClusterOptions *out, const Settings *settings, const cha
                        .user = settings_text(settings, OPT_USER, name),
                        .dbname = settings_text(settings, OPT_DBNAME, name),
                        .service = settings_text(settings, OPT_SERVICE, name)},
-        .source = (SourceKind)settings_number(settings, OPT_SOURCE, name),
+        .source = (SourceDriver)settings_number(settings, OPT_SOURCE, name),
         .retention = settings_text(settings, OPT_RETENTION, name),
         .rpo_us = settings_number(settings, OPT_RPO, name) * 1000,
         .jobs = jobs_resolve(settings, name),

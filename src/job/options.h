@@ -22,7 +22,7 @@ typedef struct RepoOptions {
 } RepoOptions;
 
 /* Where the files of the cluster are read from. */
-typedef enum SourceKind { SOURCE_LOCAL, SOURCE_SQL, SOURCE_BASEBACKUP } SourceKind;
+typedef enum SourceDriver { SOURCE_LOCAL, SOURCE_SQL, SOURCE_BASEBACKUP } SourceDriver;
 
 /* How to reach the server. NULL leaves the word to libpq: its variables, its service file, its defaults. */
 typedef struct ConnectionOptions {
@@ -38,7 +38,7 @@ typedef struct ClusterOptions {
     const char
         *pgdata; /* absolute; NULL when not configured (setup finds it, a source over SQL does not need it) */
     ConnectionOptions connection;
-    SourceKind source;
+    SourceDriver source;
     const RepoOptions *repos; /* in the order in which they were named */
     size_t repo_count;
     const char *retention; /* as written: "pitr 7d, daily 7" */

@@ -28,7 +28,7 @@ typedef struct Field {
     size_t file_at;
 } Field;
 
-#define AT(member) offsetof(BackupLabel, member)
+#define AT(member) offsetof(BackupLabelFile, member)
 static const Field fields[] = {
     {"START WAL LOCATION", IN_BOTH, FIELD_LSN_FILE, AT(start), AT(start_file)},
     {"CHECKPOINT LOCATION", IN_BOTH, FIELD_LSN, AT(checkpoint), 0},
@@ -62,7 +62,7 @@ static Err *lsn_take(void *to, const Field *field, const char *value)
 }
 
 /* "0/2000028 (file 000000010000000000000002)" */
-static Err *lsn_file_take(BackupLabel *label, const Field *field, const char *value, Arena *arena)
+static Err *lsn_file_take(BackupLabelFile *label, const Field *field, const char *value, Arena *arena)
 {
     static const char middle[] = " (file ";
     const char *const blank = strstr(value, middle);
@@ -88,7 +88,7 @@ static Err *timeline_take(void *to, const Field *field, const char *value)
     return NULL;
 }
 
-static Err *method_take(BackupLabel *label, const char *value)
+static Err *method_take(BackupLabelFile *label, const char *value)
 {
     if (!text_equal(value, "streamed") && !text_equal(value, "pg_start_backup"))
         return ERR(UNSUPPORTED, "backup label names the method \"%.40s\", which is not known", value);
@@ -97,7 +97,7 @@ static Err *method_take(BackupLabel *label, const char *value)
 }
 
 /* 13 says "master". */
-static Err *origin_take(BackupLabel *label, const char *value)
+static Err *origin_take(BackupLabelFile *label, const char *value)
 {
     if (!text_equal(value, "primary") && !text_equal(value, "master") && !text_equal(value, "standby"))
         return ERR(UNSUPPORTED, "backup label names the origin \"%.40s\", which is not known", value);
@@ -105,7 +105,7 @@ static Err *origin_take(BackupLabel *label, const char *value)
     return NULL;
 }
 
-static Err *field_take(BackupLabel *label, const Field *field, const char *value, Arena *arena)
+static Err *field_take(BackupLabelFile *label, const Field *field, const char *value, Arena *arena)
 {
     char *const to = (char *)label + field->at;
     switch (field->kind) {
@@ -127,7 +127,7 @@ static Err *field_take(BackupLabel *label, const Field *field, const char *value
 }
 
 /* `seen` has a bit per row of fields[]. */
-static Err *line_parse(BackupLabel *label, unsigned *seen, char *line, Arena *arena)
+static Err *line_parse(BackupLabelFile *label, unsigned *seen, char *line, Arena *arena)
 {
     char *const colon = strstr(line, ": ");
     if (!colon)
@@ -154,7 +154,7 @@ static Err *missing_check(unsigned seen, bool is_history)
     return NULL;
 }
 
-static Err *parse(BackupLabel *out, Span text, bool is_history, Arena *arena)
+static Err *parse(BackupLabelFile *out, Span text, bool is_history, Arena *arena)
 {
     if (text.len > BACKUP_LABEL_BYTES_MAX)
         return ERR(LIMIT, "backup label has %zu bytes, at most %d are read", text.len,
@@ -164,7 +164,7 @@ static Err *parse(BackupLabel *out, Span text, bool is_history, Arena *arena)
     char *rest = arena_alloc(arena, text.len + 1);
     if (text.len)
         memcpy(rest, text.ptr, text.len);
-    BackupLabel label = {0};
+    BackupLabelFile label = {0};
     unsigned seen = 0;
     char *line;
     while ((line = strsep(&rest, "\n")))
@@ -174,12 +174,12 @@ static Err *parse(BackupLabel *out, Span text, bool is_history, Arena *arena)
     return NULL;
 }
 
-Err *backup_label_parse(BackupLabel *out, Span text, Arena *arena)
+Err *backup_label_parse(BackupLabelFile *out, Span text, Arena *arena)
 {
     return parse(out, text, false, arena);
 }
 
-Err *backup_history_parse(BackupLabel *out, Span text, Arena *arena)
+Err *backup_history_parse(BackupLabelFile *out, Span text, Arena *arena)
 {
     return parse(out, text, true, arena);
 }

@@ -21,7 +21,7 @@ typedef enum BackupMethod {
     BACKUP_EXCLUSIVE, /* "pg_start_backup": the old way of 13 and 14 */
 } BackupMethod;
 
-typedef struct BackupLabel {
+typedef struct BackupLabelFile {
     Lsn start;
     const char *start_file; /* name of the segment that holds `start` */
     Lsn checkpoint;
@@ -37,11 +37,11 @@ typedef struct BackupLabel {
     const char *stop_file;
     const char *stop_time;
     Timeline stop_timeline;
-} BackupLabel;
+} BackupLabelFile;
 
 /* Texts live in `arena`; those of absent lines are NULL. CORRUPT when a line that must be there is missing, twice there
  * or malformed; UNSUPPORTED for an unknown method or origin; LIMIT above BACKUP_LABEL_BYTES_MAX. */
-MUST Err *backup_label_parse(BackupLabel *out, Span text, Arena *arena);
+MUST Err *backup_label_parse(BackupLabelFile *out, Span text, Arena *arena);
 
 /* The same for a .backup file: the lines about the stop must be there too. */
-MUST Err *backup_history_parse(BackupLabel *out, Span text, Arena *arena);
+MUST Err *backup_history_parse(BackupLabelFile *out, Span text, Arena *arena);

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(arena_free) Arena *arena = arena_new();
-    BackupLabel label;
+    BackupLabelFile label;
     Err *err = backup_label_parse(&label, span_of(data, size), arena);
     if (!err) {
         assert(lsn_is_valid(label.start) && strlen(label.start_file) == 24);

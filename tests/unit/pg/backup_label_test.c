@@ -19,7 +19,7 @@ static void test_backup_label__is_read_from_every_major(void **state)
         AUTO(arena_free) Arena *arena = arena_new();
         AUTO(buf_done) Buf text = {0};
         fixture_read(&text, major, "backup_label");
-        BackupLabel label;
+        BackupLabelFile label;
         ASSERT_OK(backup_label_parse(&label, buf_span(&text), arena));
         assert_true(label.start.at > 1 << 20);
         assert_int_equal(strlen(label.start_file), 24);
@@ -43,7 +43,7 @@ static void test_backup_history__tells_the_stop_too(void **state)
         AUTO(arena_free) Arena *arena = arena_new();
         AUTO(buf_done) Buf text = {0};
         fixture_read(&text, major, "history.backup");
-        BackupLabel label;
+        BackupLabelFile label;
         ASSERT_OK(backup_history_parse(&label, buf_span(&text), arena));
         assert_true(label.stop.at > label.start.at);
         assert_int_equal(strlen(label.stop_file), 24);
@@ -56,7 +56,7 @@ static void test_backup_label__knows_the_rarer_lines(void **state)
 {
     (void)state;
     AUTO(arena_free) Arena *arena = arena_new();
-    BackupLabel label;
+    BackupLabelFile label;
     ASSERT_OK(backup_label_parse(
         &label,
         fixture_text(START
@@ -94,7 +94,7 @@ static void test_backup_label__refuses_what_cannot_be(void **state)
         "CHECKPOINT LOCATION: 0/2000060\nBACKUP METHOD: streamed\nBACKUP FROM: primary\nSTART TIMELINE: 0\n",
     };
     AUTO(arena_free) Arena *arena = arena_new();
-    BackupLabel label = {.start = {77}};
+    BackupLabelFile label = {.start = {77}};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ASSERT_ERR(CORRUPT, backup_label_parse(&label, fixture_text(bad[i]), arena));
     ASSERT_ERR(CORRUPT,
@@ -115,7 +115,7 @@ static void test_backup_label__has_a_bound(void **state)
     buf_add_text(&text, START REST);
     memset(buf_reserve(&text, BACKUP_LABEL_BYTES_MAX), 'x', BACKUP_LABEL_BYTES_MAX);
     buf_grown(&text, BACKUP_LABEL_BYTES_MAX);
-    BackupLabel label;
+    BackupLabelFile label;
     ASSERT_ERR(LIMIT, backup_label_parse(&label, buf_span(&text), arena));
 }
 
