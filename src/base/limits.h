@@ -113,3 +113,6 @@
 #define WAL_SEAM_MAX (64 * 1024)
 /* Format: events in one WAL summary. Restore points made in a loop could fill a segment with 150,000 of them. */
 #define WAL_EVENTS_MAX 4096
+/* How many segments without a commit are passed over to find the last commit: two weeks of an idle server that
+ * switches every minute. */
+#define WINDOW_LOOK_BACK_MAX 20000
