@@ -5,8 +5,6 @@
 #include "base/limits.h"
 #include "base/text.h"
 
-#include <assert.h>
-
 /* Packs held open for reading; an index takes at most a few megabytes. */
 enum { PACKS_OPEN = 8 };
 
@@ -42,8 +40,9 @@ static Err *chunks_put(PlainPlace *out, bool *is_whole, PackWriter *packs, Span 
 
 Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span bytes)
 {
-    assert(bytes.len >= 1 && bytes.len <= MANIFEST_ROOT_MAX);
-    PlainPlace place = {.label = label, .size_bytes = bytes.len, .hash = hash128_of(bytes)};
+    if (bytes.len > MANIFEST_ROOT_MAX)
+        return ERR(LIMIT, "%zu bytes in one piece, at most %d go into a pack", bytes.len, MANIFEST_ROOT_MAX);
+    PlainPlace place = {.label = label, .pack = 1, .size_bytes = bytes.len, .hash = hash128_of(bytes)};
     bool is_whole;
     TRY(chunks_put(&place, &is_whole, packs, bytes));
     if (!is_whole) { /* a pack was closed: the next one has room */
@@ -107,6 +106,8 @@ static Err *pack_of(ContainerReader **out, PlaceReader *reader, const PlainPlace
 
 Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place)
 {
+    if (place->size_bytes == 0)
+        return place_check(place, (Span){0}, "what should lie");
     ContainerReader *container = NULL;
     TRY(pack_of(&container, reader, place));
     const size_t before = out->len;

@@ -14,7 +14,8 @@
 #include "repo/manifest.h"
 #include "repo/pack.h"
 
-/* Adds `bytes` (1 to MANIFEST_ROOT_MAX) in one piece of one pack and fills in the whole place. */
+/* Adds `bytes` in one piece of one pack and fills in the whole place. No bytes take no room: their place is the begin
+ * of pack 1. LIMIT above MANIFEST_ROOT_MAX. */
 MUST Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span bytes);
 
 /* Where a manifest's writer puts its leaves: `arg` is a PlaceWriter. */

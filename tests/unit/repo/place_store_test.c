@@ -102,6 +102,22 @@ static void test_place_put__keeps_many_frames_in_one_pack(void **state)
     bench_end(&bench);
 }
 
+static void test_place_put__takes_no_room_for_no_bytes(void **state)
+{
+    (void)state;
+    Bench bench;
+    bench_begin(&bench);
+    PlainPlace place;
+    ASSERT_OK(place_put(&place, bench.packs, label, span_of(NULL, 0)));
+    assert_int_equal(place.pack, 1);
+    assert_int_equal(place.size_bytes, 0);
+    assert_gets(&bench, &place, span_of(NULL, 0));
+    place.hash.bytes[0] ^= 1;
+    AUTO(buf_done) Buf out = {0};
+    ASSERT_ERR(CORRUPT, place_get(&out, bench.reader, &place));
+    bench_end(&bench);
+}
+
 static void test_place_get__leaves_the_buffer_alone_on_failure(void **state)
 {
     (void)state;
@@ -155,5 +171,6 @@ static void test_place_leaves__carry_a_manifest(void **state)
 
 UNIT_MAIN(cmocka_unit_test(test_place_put__is_got_back_from_many_packs),
           cmocka_unit_test(test_place_put__keeps_many_frames_in_one_pack),
+          cmocka_unit_test(test_place_put__takes_no_room_for_no_bytes),
           cmocka_unit_test(test_place_get__leaves_the_buffer_alone_on_failure),
           cmocka_unit_test(test_place_leaves__carry_a_manifest))
