@@ -8,6 +8,23 @@
 
 /* clang-format off */
 const Command command_table[] = {
+    {"archive-get", "NAME PATH", "fetch a file of WAL from the archive (restore_command)",
+        "PostgreSQL's restore_command: restore_command = 'pgstrata archive-get %f %p'. It leaves with 0 when the file is there "
+        "and was checked, with 1 when it is proven that no repository has it, and with 200, on which recovery stops, in every "
+        "other case: a repository that does not answer, a damaged file, a gap, a mistake in the command line or the "
+        "configuration. So a fault is never taken for the end of WAL.\n"
+        "A standby with primary_conninfo gets 1 for a fault, once retry-timeout has passed, so that streaming goes on; "
+        "without primary_conninfo the command waits until the fault is gone.",
+        .run = cmd_archive_get, .set = FOR_ARCHIVE_GET, .words_min = 2, .words_max = 2,
+        .rule = EXIT_RULE_ARCHIVE_GET},
+    {"archive-push", "PATH", "store a file of pg_wal in every repository (archive_command)",
+        "PostgreSQL's archive_command: archive_command = 'pgstrata archive-push %p'. Done means durable in every repository. "
+        "The same file again is fine; other content under a name that is archived is refused, and so is WAL of another "
+        "cluster, of a copy, or of a timeline that nothing shows to be the rightful one (see takeover). Segments that wait "
+        "behind it are archived too, for at most two seconds. Every failure leaves with a status between 1 and 125, so that "
+        "PostgreSQL tries again and counts it.",
+        .run = cmd_archive_push, .set = FOR_ARCHIVE_PUSH, .words_min = 1, .words_max = 1,
+        .rule = EXIT_RULE_ARCHIVE_PUSH},
     {"config show", "", "show every setting and where it comes from",
         "Prints the settings that count, each with its origin: command line, environment variable, file and line, or "
         "default. What is wrong with the configuration is told as by every other command.",

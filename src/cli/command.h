@@ -42,6 +42,8 @@ extern const Command command_table[];
 
 CommandFn cmd_help;
 CommandFn cmd_version;
+CommandFn cmd_archive_get;
+CommandFn cmd_archive_push;
 CommandFn cmd_config_show;
 
 /* The command that `words` begin with; *out_used of them name it. USAGE names the nearest. */

@@ -146,7 +146,7 @@ class Pgstrata:
         """Runs it and checks the exit status against `code` (None: any)."""
         argv = pgcluster.as_user(user or self.user, self.argv(*args))
         done = subprocess.run(argv, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=timeout_s, cwd=cwd, env={**os.environ, **self.env, **(env or {})})
+                              timeout=timeout_s, cwd=cwd, env={**pgcluster.clean_environment(), **self.env, **(env or {})})
         run = Run(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
         assert code is None or run.code == code, f'expected exit {code}\n{run}'
         return run

@@ -80,6 +80,11 @@ def servers_folder():
     return pathlib.Path(cache) / 'pgstrata' / 'servers'
 
 
+def clean_environment():
+    """Without PGSTRATA_BUILD and the like: to the program, which archive_command runs, they would be unknown options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith('PGSTRATA_')}
+
+
 def server_programs(major):
     """Folder with initdb, postgres and pg_ctl of this major."""
     folder = servers_folder() / f'pg{major}' / 'bin'
@@ -187,7 +192,7 @@ class Cluster:
         # Output goes to a file: a pipe would be held open by the server that pg_ctl leaves behind.
         with tempfile.TemporaryFile('w+') as out:
             done = subprocess.run(as_server_user(*argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd='/',
-                                  env=dict(os.environ, LC_ALL='C.UTF-8'))
+                                  env=dict(clean_environment(), LC_ALL='C.UTF-8'))
             out.seek(0)
             text = out.read()
         if check and done.returncode:

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "job/wal_answer.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "pg/wal_page.h"
+#include "repo/wal_archive.h"
+#include "repo/wal_object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What it means when a segment is not there. */
+typedef enum Duty {
+    DUTY_NONE, /* not on the branch */
+    DUTY_TAIL, /* may be missing: WAL may end here */
+    DUTY_MUST, /* a hole */
+} Duty;
+
+/* ---- where on the plan's branch */
+
+/* Does the stretch end inside of its last segment? Then that segment goes on with the next timeline's. */
+static bool is_switch_segment(const PlanStretch *stretch, WalName name)
+{
+    return stretch->last_segment != PLAN_OPEN && name.segment == stretch->last_segment &&
+           stretch->switch_lsn.at < wal_name_end(name).at;
+}
+
+static Duty duty_on_last(const Plan *plan, const PlanStretch *stretch, WalName name)
+{
+    if (!plan->has_end || name.segment > plan->end_segment)
+        return DUTY_TAIL;
+    /* The end lies in the segment where the timeline began, which may only be there as the parent's copy. */
+    const bool is_begin = stretch != plan->branch.stretches && name.segment == stretch->first_segment;
+    return is_begin && name.segment == plan->end_segment ? DUTY_TAIL : DUTY_MUST;
+}
+
+static Duty duty_by_plan(const Plan *plan, WalName name)
+{
+    const PlanStretch *const stretch = plan_stretch(plan, name.timeline);
+    if (!stretch)
+        return plan->role == PLAN_STANDBY ? DUTY_TAIL : DUTY_NONE;
+    if (stretch != plan->branch.stretches && name.segment < stretch->first_segment)
+        return DUTY_NONE;
+    if (stretch == &plan->branch.stretches[plan->branch.count - 1])
+        return duty_on_last(plan, stretch, name);
+    if (name.segment > stretch->last_segment)
+        return DUTY_NONE;
+    /* A timeline that was left inside a segment rarely finished it. It is asked for when the child's is not there. */
+    return is_switch_segment(stretch, name) ? DUTY_TAIL : DUTY_MUST;
+}
+
+bool wal_answer_is_alien(const WalQuestion *question, WalName name)
+{
+    return question->plan && name.kind == WAL_NAME_SEGMENT && duty_by_plan(question->plan, name) == DUTY_NONE;
+}
+
+bool wal_answer_is_whole(const WalQuestion *question, WalName name)
+{
+    if (!question->plan)
+        return true;
+    const PlanStretch *const stretch = plan_stretch(question->plan, name.timeline);
+    return duty_by_plan(question->plan, name) != DUTY_NONE && (!stretch || !is_switch_segment(stretch, name));
+}
+
+/* What stands in the parent's copy behind the switch point is of a branch that was given up. */
+static void cut_at_switch(Span plain, const WalQuestion *question, WalName name)
+{
+    const PlanStretch *const stretch =
+        question->plan && name.kind == WAL_NAME_SEGMENT ? plan_stretch(question->plan, name.timeline) : NULL;
+    if (!stretch || !is_switch_segment(stretch, name))
+        return;
+    const uint64_t kept = stretch->switch_lsn.at > wal_name_start(name).at
+                              ? stretch->switch_lsn.at - wal_name_start(name).at
+                              : 0;
+    memset((uint8_t *)(uintptr_t)plain.ptr + kept, 0, plain.len - kept);
+}
+
+/* ---- reading */
+
+static Err *content_check(const WalQuestion *question, WalName name, Span plain)
+{
+    if (name.kind != WAL_NAME_SEGMENT && name.kind != WAL_NAME_PARTIAL)
+        return NULL;
+    WalSegmentHead head;
+    TRY(wal_segment_head_decode(&head, plain));
+    return wal_segment_head_check(&head, &(WalSegmentHead){.version = head.version,
+                                                           .system_id = question->system_id,
+                                                           .segment_bytes = name.segment_bytes,
+                                                           .timeline = name.timeline,
+                                                           .address = wal_name_start(name)});
+}
+
+static Err *copy_read(Buf *plain, const WalQuestion *question, const Repo *repo, WalName name)
+{
+    const size_t before = plain->len;
+    TRY(wal_object_read(plain, repo->store, &question->root, name));
+    Err *err = content_check(question, name, span_cut(buf_span(plain), before, SIZE_MAX));
+    if (err)
+        buf_cut(plain, before);
+    return err;
+}
+
+/* An error that may be handed on although its owner keeps it. */
+static Err *silence_again(const Err *silence)
+{
+    return err_hint(err_become(ERR(AWAY, "%s", err_text(silence)), err_class(silence)), "%s",
+                    err_hint_text(silence));
+}
+
+Err *wal_answer_fetch(bool *found, Buf *plain, const WalQuestion *question, WalName name)
+{
+    AUTO(err_free) Err *fault = NULL;
+    for (size_t i = 0; i < question->repo_count; i++) {
+        const Repo *const repo = question->repos[i];
+        Err *err = copy_read(plain, question, repo, name);
+        if (!err) {
+            if (fault)
+                log_warning("%s taken from the repository %s, because %s", wal_name_text(name).text,
+                            repo->name, err_text(fault));
+            *found = true;
+            return NULL;
+        }
+        if (err_is(err, ERR_NOT_FOUND))
+            err_free(&err);
+        else
+            fault = err_first(TAKE(fault), err_doing(err, "repository %s", repo->name));
+    }
+    if (fault)
+        return TAKE(fault);
+    if (question->silence)
+        return silence_again(question->silence);
+    *found = false;
+    return NULL;
+}
+
+/* ---- proving that there is no more */
+
+static Err *gap(WalName name, Timeline later, uint64_t segment)
+{
+    const WalName there = {
+        .kind = WAL_NAME_SEGMENT, .timeline = later, .segment = segment, .segment_bytes = name.segment_bytes};
+    return err_hint(
+        ERR(GAP, "WAL segment %s is in no repository, but the later %s is", wal_name_text(name).text,
+            wal_name_text(there).text),
+        "Recovery stops here instead of opening with less. If the segment is still in the pg_wal of the "
+        "original server, archive it; \"pgstrata info\" shows all gaps.");
+}
+
+/* Behind the line's newest segment; 0 when there is none. */
+static uint64_t line_end(const WalTimeline *line)
+{
+    return line && line->range_count ? line->ranges[line->range_count - 1].last_segment + 1 : 0;
+}
+
+/* GAP when the timeline itself goes on behind the segment in this archive. */
+static Err *later_on_line(const WalArchive *archive, WalName name)
+{
+    const uint64_t end = line_end(wal_archive_timeline(archive, name.timeline));
+    return end > name.segment + 1 ? gap(name, name.timeline, end - 1) : NULL;
+}
+
+/* GAP when a descendant does. */
+static Err *later_on_descendant(const WalArchive *archive, Repo *repo, const WalQuestion *question,
+                                WalName name, Arena *arena)
+{
+    for (size_t i = 0; i < archive->count; i++) {
+        const WalTimeline *const line = &archive->timelines[i];
+        if (line->timeline.id <= name.timeline.id || line_end(line) <= name.segment + 1)
+            continue;
+        History history;
+        Lsn begin, end;
+        TRY(wal_archive_history(&history, repo, &question->root, line->timeline, arena));
+        if (history_find(&begin, &end, &history, name.timeline))
+            return gap(name, line->timeline, line_end(line) - 1);
+    }
+    return NULL;
+}
+
+static Err *end_check(const WalQuestion *question, WalName name)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const Generation generation = {
+        .root = question->root, .system_id = question->system_id, .segment_bytes = name.segment_bytes};
+    for (size_t i = 0; i < question->repo_count; i++) {
+        WalArchive archive;
+        TRY(wal_archive_list(&archive, question->repos[i], &generation, arena));
+        TRY(later_on_line(&archive, name));
+        /* A standby that hears "absent" looks for new timelines and does not open. */
+        if (!question->plan && !question->is_standby)
+            TRY(later_on_descendant(&archive, question->repos[i], question, name, arena));
+    }
+    return NULL;
+}
+
+static Err *segment_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
+{
+    const Duty duty = question->plan ? duty_by_plan(question->plan, name) : DUTY_TAIL;
+    bool found = false;
+    *out = WAL_ABSENT;
+    if (duty == DUTY_NONE)
+        return NULL;
+    const size_t before = plain->len;
+    TRY(wal_answer_fetch(&found, plain, question, name));
+    if (!found && duty == DUTY_MUST)
+        return err_hint(
+            ERR(GAP, "WAL segment %s is in no repository, and recovery needs it", wal_name_text(name).text),
+            "Recovery stops here instead of opening with less. If the segment is still in the pg_wal of the "
+            "original server, archive it.");
+    if (!found) {
+        const PlanStretch *const stretch =
+            question->plan ? plan_stretch(question->plan, name.timeline) : NULL;
+        /* The parent may well have gone on; its child did not follow. */
+        if (!stretch || !is_switch_segment(stretch, name))
+            TRY(end_check(question, name));
+        TRY(wal_answer_fetch(&found, plain, question, name)); /* it may have arrived meanwhile */
+    }
+    if (found)
+        cut_at_switch(span_cut(buf_span(plain), before, SIZE_MAX), question, name);
+    *out = found ? WAL_FOUND : WAL_ABSENT;
+    return NULL;
+}
+
+/* ---- history files */
+
+typedef struct TimelineSeek {
+    size_t root_len;
+    uint32_t from;
+    uint32_t found; /* 0: none */
+} TimelineSeek;
+
+/* Names below wal/ begin with the timeline: a folder of segments, or a history file. */
+static Err *timeline_see(void *arg, const ObjectEntry *entry)
+{
+    TimelineSeek *const seek = arg;
+    const char *const name = entry->key + seek->root_len;
+    char digits[9] = {0};
+    uint64_t timeline;
+    strncpy(digits, name, 8);
+    if (text_hex_upper(&timeline, digits, 8) && timeline >= seek->from)
+        seek->found = (uint32_t)timeline;
+    return NULL;
+}
+
+/* PostgreSQL takes the first number without a history file for free, so it must not be told so of one in use. */
+static Err *timelines_end_check(const WalQuestion *question, WalName name)
+{
+    const Key root = key_wal_root(&question->root);
+    for (size_t i = 0; i < question->repo_count; i++) {
+        TimelineSeek seek = {.root_len = strlen(root.text), .from = name.timeline.id};
+        TRY(store_list(question->repos[i]->store, root.text, (ListOpts){.one_level = true}, timeline_see,
+                       &seek));
+        if (seek.found)
+            return err_hint(
+                ERR(GAP, "%s is in no repository, but WAL of timeline %u is", wal_name_text(name).text,
+                    seek.found),
+                "Without it recovery could take a timeline number that is in use. Archive the history file "
+                "from the pg_wal of the server that has it.");
+    }
+    return NULL;
+}
+
+static Err *other_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
+{
+    bool found = false;
+    TRY(wal_answer_fetch(&found, plain, question, name));
+    /* The first timeline has none; PostgreSQL asks all the same when it copies it into the next one's. */
+    if (!found && name.kind == WAL_NAME_HISTORY && name.timeline.id > 1) {
+        TRY(timelines_end_check(question, name));
+        TRY(wal_answer_fetch(&found, plain, question, name));
+    }
+    *out = found ? WAL_FOUND : WAL_ABSENT;
+    return NULL;
+}
+
+Err *wal_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
+{
+    return name.kind == WAL_NAME_SEGMENT ? segment_answer(out, plain, question, name)
+                                         : other_answer(out, plain, question, name);
+}
