@@ -32,6 +32,12 @@ const Command command_table[] = {
     {"help", "[COMMAND]", "show help, for one command or all",
         "Without a command lists the commands there are.",
         .run = cmd_help, .set = FOR_HELP, .words_max = 2},
+    {"info", "[BACKUP]", "show backups, recoverable moments and gaps",
+        "Shows, for every cluster or the one asked for, the moments it can be restored to, how much work is not "
+        "archived yet, the backups, the archived WAL of each timeline and the gaps in it with the backups they break. "
+        "With the label of a backup, everything that is known about that one.\n"
+        "Nothing is verified: that is what verify is for.",
+        .run = cmd_info, .set = FOR_INFO, .words_max = 1},
     {"version", "", "show the version",
         "Prints the version of pgstrata.",
         .run = cmd_version, .set = FOR_VERSION},

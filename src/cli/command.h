@@ -45,6 +45,7 @@ CommandFn cmd_version;
 CommandFn cmd_archive_get;
 CommandFn cmd_archive_push;
 CommandFn cmd_config_show;
+CommandFn cmd_info;
 
 /* The command that `words` begin with; *out_used of them name it. USAGE names the nearest. */
 MUST Err *command_find(const Command **out, size_t *out_used, const char *const *words, size_t word_count);

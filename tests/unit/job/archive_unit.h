@@ -12,6 +12,7 @@
 static const Generation unit_generation = {.root = {"main", 1},
                                            .system_id = {FAKE_WAL_SYSTEM_ID},
                                            .major = 15,
+                                           .catalog_version = 202209061,
                                            .segment_bytes = FAKE_WAL_SEGMENT,
                                            .block_bytes = PAGE_BYTES,
                                            .relation_segment_blocks = 131072};

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "cli/info_json.h"
+
+#include "cli/output.h"
+
+static void set(json_t *to, const char *name, json_t *value)
+{
+    json_object_set_new(to, name, value);
+}
+
+static void set_text(json_t *to, const char *name, const char *text)
+{
+    set(to, name, text ? output_json_text(text) : json_null());
+}
+
+static void set_lsn(json_t *to, const char *name, Lsn lsn)
+{
+    set(to, name, lsn_is_valid(lsn) ? json_string(lsn_text(lsn).text) : json_null());
+}
+
+static void set_time(json_t *to, const char *name, Instant time)
+{
+    set(to, name, instant_is_none(time) ? json_null() : json_string(instant_text(time).text));
+}
+
+static void set_count(json_t *to, const char *name, uint64_t count)
+{
+    set(to, name, json_integer((json_int_t)count));
+}
+
+static void set_segment(json_t *to, const char *name, WalName segment)
+{
+    set(to, name, segment.segment_bytes ? json_string(wal_name_text(segment).text) : json_null());
+}
+
+static json_t *bad_pages_json(const BackupRecord *record)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < record->bad_page_listed; i++) {
+        json_t *const page = json_object();
+        set_text(page, "path", record->bad_pages[i].path);
+        set_count(page, "block", record->bad_pages[i].block);
+        set_text(page, "relation", record->bad_pages[i].relation);
+        json_array_append_new(list, page);
+    }
+    return list;
+}
+
+static void set_record(json_t *to, const BackupRecord *record)
+{
+    set_lsn(to, "start_lsn", record->start_lsn);
+    set_lsn(to, "stop_lsn", record->stop_lsn);
+    set_time(to, "start_time", record->start_time);
+    set_time(to, "stop_time", record->stop_time);
+    set_count(to, "timeline", record->timeline.id);
+    set_count(to, "size_bytes", record->size_bytes);
+    set_count(to, "files", record->files);
+    set_count(to, "stored_bytes", record->stored_bytes);
+    set(to, "from_standby", json_boolean(record->from_standby));
+    set(to, "offline", json_boolean(record->offline));
+    set(to, "checksums", json_boolean(record->has_checksums));
+    set_text(to, "server_version", record->server_version);
+    set_text(to, "note", record->note);
+    set_count(to, "bad_page_count", record->bad_page_count);
+    set(to, "bad_pages", bad_pages_json(record));
+}
+
+static void set_details(json_t *to, const InfoDetails *details)
+{
+    json_t *const draws = json_array();
+    for (size_t i = 0; i < details->draw_count; i++) {
+        json_t *const draw = json_object();
+        set_text(draw, "label", details->draws[i].label.text);
+        set_count(draw, "packs", details->draws[i].packs);
+        set_count(draw, "stored_bytes", details->draws[i].stored_bytes);
+        set_count(draw, "live_bytes", details->draws[i].live_bytes);
+        json_array_append_new(draws, draw);
+    }
+    set(to, "draws_on", draws);
+    json_t *const tablespaces = json_array();
+    for (size_t i = 0; i < details->tablespaces.count; i++) {
+        json_t *const tablespace = json_object();
+        set_count(tablespace, "oid", details->tablespaces.links[i].tablespace.id);
+        set_text(tablespace, "path", details->tablespaces.links[i].path);
+        json_array_append_new(tablespaces, tablespace);
+    }
+    set(to, "tablespaces", tablespaces);
+}
+
+json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details)
+{
+    json_t *const json = json_object();
+    set_text(json, "label", backup->label.text);
+    set_text(json, "type", backup_type_name(label_type(backup->label)));
+    set_text(json, "state", info_state_name(backup->state));
+    if (backup->state == INFO_BACKUP_GOOD || backup->state == INFO_BACKUP_BROKEN)
+        set_record(json, &backup->record);
+    else
+        set_count(json, "stored_bytes", backup->entry.stored_bytes);
+    set_segment(json, "missing_wal", backup->missing);
+    if (details)
+        set_details(json, details);
+    return json;
+}
+
+static json_t *repos_json(const Info *info)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < info->repo_count; i++) {
+        json_t *const repo = json_object();
+        set_text(repo, "name", info->repos[i].name);
+        set_text(repo, "url", info->repos[i].url);
+        set_text(repo, "fault", info->repos[i].fault);
+        set(repo, "has_cluster", json_boolean(info->repos[i].is_known));
+        json_array_append_new(list, repo);
+    }
+    return list;
+}
+
+static json_t *generations_json(const Info *info)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < info->generation_count; i++) {
+        const Generation *const generation = &info->generations[i].generation;
+        json_t *const json = json_object();
+        set_count(json, "number", generation->root.generation);
+        set_text(json, "system_id", system_id_text(generation->system_id).text);
+        set_count(json, "major", generation->major);
+        set_time(json, "created", generation->created);
+        set_count(json, "backups", info->generations[i].backups);
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *ranges_json(const WalTimeline *wal, uint32_t segment_bytes)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; wal && i < wal->range_count; i++) {
+        const Lsn first = {wal->ranges[i].first_segment * segment_bytes};
+        const Lsn last = {wal->ranges[i].last_segment * segment_bytes};
+        json_t *const range = json_object();
+        set_segment(range, "first", wal_name_of_lsn(wal->timeline, first, segment_bytes));
+        set_segment(range, "last", wal_name_of_lsn(wal->timeline, last, segment_bytes));
+        json_array_append_new(list, range);
+    }
+    return list;
+}
+
+static json_t *timelines_json(const Info *info)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < info->timeline_count; i++) {
+        const InfoTimeline *const timeline = &info->timelines[i];
+        const Generation *const today = &info->generations[info->generation_count - 1].generation;
+        json_t *const json = json_object();
+        set_count(json, "timeline", timeline->timeline.id);
+        set(json, "parent", timeline->parent.id ? json_integer(timeline->parent.id) : json_null());
+        set_lsn(json, "switch_lsn", timeline->switch_lsn);
+        set(json, "rightful", json_boolean(timeline->record != NULL));
+        set_text(json, "origin", timeline->record ? branch_origin_name(timeline->record->origin) : NULL);
+        set(json, "production", json_boolean(timeline->is_on_production));
+        set_count(json, "segments", timeline->wal ? timeline->wal->segments : 0);
+        set_count(json, "stored_bytes", timeline->wal ? timeline->wal->stored_bytes : 0);
+        set(json, "ranges", ranges_json(timeline->wal, today->segment_bytes));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *windows_json(const Info *info)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < info->window_count; i++) {
+        const InfoWindow *const window = &info->windows[i];
+        json_t *const json = json_object();
+        set_count(json, "timeline", window->branch.id);
+        set(json, "production", json_boolean(window->branch.id == info->production.id));
+        set_time(json, "from_time", window->from_time);
+        set_time(json, "to_time", window->to_time);
+        set_lsn(json, "from_lsn", window->from_lsn);
+        set_lsn(json, "to_lsn", window->to_lsn);
+        set_text(json, "first_backup", window->first_backup.text);
+        set_text(json, "last_backup", window->last_backup.text);
+        set_count(json, "backups", window->backups);
+        set(json, "ends_in_gap", json_boolean(window->ends_in_gap));
+        set_segment(json, "next_wal", window->missing);
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *gaps_json(const Info *info)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < info->gap_count; i++) {
+        json_t *const gap = json_object(), *const breaks = json_array();
+        set_count(gap, "timeline", info->gaps[i].branch.id);
+        set_segment(gap, "first", info->gaps[i].first);
+        set_segment(gap, "last", info->gaps[i].last);
+        set_count(gap, "segments", info->gaps[i].segments);
+        for (size_t j = 0; j < info->gaps[i].break_count; j++)
+            json_array_append_new(breaks, json_string(info->gaps[i].breaks[j].text));
+        set(gap, "breaks", breaks);
+        json_array_append_new(list, gap);
+    }
+    return list;
+}
+
+static json_t *freshness_json(const Info *info, const Freshness *fresh)
+{
+    static const char *const sources[] = {
+        [FRESHNESS_UNKNOWN] = "unknown", [FRESHNESS_SERVER] = "server", [FRESHNESS_CONTROL] = "control file"};
+    const bool is_known = fresh->source != FRESHNESS_UNKNOWN;
+    json_t *const json = json_object();
+    set_text(json, "source", sources[fresh->source]);
+    set_text(json, "fault", fresh->why);
+    set_lsn(json, "archived_lsn", info->archived_end);
+    set_time(json, "archived_commit_time", info->archived_commit);
+    set_lsn(json, "current_lsn", fresh->current);
+    set(json, "idle", is_known ? json_boolean(fresh->is_idle) : json_null());
+    set(json, "unsafe_bytes", is_known ? json_integer((json_int_t)fresh->bytes) : json_null());
+    set(json, "unsafe_seconds", is_known ? json_real((double)fresh->age_us / 1e6) : json_null());
+    return json;
+}
+
+/* One word for a monitor: what is wrong with the newest backup, or with the way from it to now. */
+static const char *status_of(const Info *info)
+{
+    const InfoBackup *newest = NULL;
+    for (size_t i = 0; i < info->backup_count; i++) {
+        if (info->backups[i].entry.is_committed)
+            newest = &info->backups[i];
+    }
+    if (!newest)
+        return "no backup";
+    if (newest->state != INFO_BACKUP_GOOD)
+        return info_state_name(newest->state);
+    for (size_t i = 0; i < info->window_count; i++) {
+        if (info->windows[i].branch.id == info->production.id && !info->windows[i].ends_in_gap)
+            return "ok";
+    }
+    return "gap";
+}
+
+json_t *info_json(const Info *info, const Freshness *fresh)
+{
+    json_t *const json = json_object(), *const backups = json_array();
+    for (size_t i = 0; i < info->backup_count; i++)
+        json_array_append_new(backups, info_backup_json(&info->backups[i], NULL));
+    set_text(json, "name", info->cluster);
+    set_text(json, "status", status_of(info));
+    set(json, "repositories", repos_json(info));
+    set(json, "generations", generations_json(info));
+    set(json, "production_timeline", info->production.id ? json_integer(info->production.id) : json_null());
+    set(json, "backups", backups);
+    set(json, "windows", windows_json(info));
+    set(json, "gaps", gaps_json(info));
+    set(json, "timelines", timelines_json(info));
+    set(json, "freshness", freshness_json(info, fresh));
+    return json;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* cli/info_json.h - what info knows as JSON; names and types are promised by OUTPUT_SCHEMA */
+#pragma once
+
+#include "job/freshness.h"
+#include "job/info.h"
+#include "job/info_details.h"
+
+#include <jansson.h>
+
+const char *info_state_name(InfoBackupState state); /* "good", "broken", "interrupted", "damaged" */
+
+MUST json_t *info_json(const Info *info, const Freshness *fresh);
+/* `details` may be NULL. */
+MUST json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details);
