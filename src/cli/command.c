@@ -25,6 +25,12 @@ const Command command_table[] = {
         "PostgreSQL tries again and counts it.",
         .run = cmd_archive_push, .set = FOR_ARCHIVE_PUSH, .words_min = 1, .words_max = 1,
         .rule = EXIT_RULE_ARCHIVE_PUSH},
+    {"backup", "", "back up a cluster",
+        "Copies the files of a running server between its start and stop of a backup, and commits the copy only when "
+        "all WAL it needs is in every repository. Ctrl-C at any moment leaves the server and the repository as they "
+        "were. A damaged page is reported with its relation, file and block, and the backup is marked.\n"
+        "With --offline the server must have been stopped in order.",
+        .run = cmd_backup, .set = FOR_BACKUP},
     {"config show", "", "show every setting and where it comes from",
         "Prints the settings that count, each with its origin: command line, environment variable, file and line, or "
         "default. What is wrong with the configuration is told as by every other command.",

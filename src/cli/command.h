@@ -40,6 +40,7 @@ typedef struct Command {
 /* Ends in a row without a name. */
 extern const Command command_table[];
 
+CommandFn cmd_backup;
 CommandFn cmd_help;
 CommandFn cmd_version;
 CommandFn cmd_archive_get;

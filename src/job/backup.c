@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "job/backup_priv.h"
+
+#include "base/text.h"
+#include "db/backup_api.h"
+#include "db/server.h"
+#include "job/cluster.h"
+#include "os/clock.h"
+#include "os/entry.h"
+#include "os/file.h"
+#include "os/folder.h"
+#include "os/lock_file.h"
+#include "os/path.h"
+#include "os/process.h"
+#include "pg/backup_label.h"
+#include "source/local.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void backup_done(Backup *backup)
+{
+    pack_writer_free(&backup->own_packs);
+    source_free(&backup->source);
+    repo_set_free(&backup->set);
+    buf_done(&backup->packs);
+    buf_done(&backup->bad_pages);
+    lock_done(&backup->lock);
+    arena_free(&backup->arena);
+}
+
+static void db_close(Connection **connection)
+{
+    connection_close(connection);
+}
+
+/* -- before anything is written ------------------------------------------------------------------------------------ */
+
+static Err *marker_refuse(const Backup *backup, const char *name, const char *what, const char *hint)
+{
+    EntryInfo info;
+    TRY(entry_stat(&info, path_join(backup->cluster->pgdata, name, backup->arena)));
+    if (info.kind == ENTRY_ABSENT)
+        return NULL;
+    return err_hint(ERR(REFUSED, "%s is %s: it holds %s", backup->cluster->pgdata, what, name), "%s", hint);
+}
+
+static Err *generation_of(Backup *backup)
+{
+    TRY(cluster_control_read(&backup->control, backup->cluster->pgdata));
+    Err *const err =
+        generation_find(&backup->generation, backup->set, backup->cluster->name, backup->control.system_id);
+    if (err_is(err, ERR_NOT_FOUND))
+        return err_hint(err,
+                        "run \"pgstrata setup\" once for this cluster (again after initdb or pg_upgrade)");
+    return err;
+}
+
+static Err *backup_open(Backup *backup)
+{
+    const ClusterOptions *const cluster = backup->cluster;
+    if (!cluster->pgdata)
+        return err_hint(ERR(USAGE, "cluster %s has no data directory in the configuration", cluster->name),
+                        "set pgdata in [cluster %s], or give --pgdata", cluster->name);
+    TRY(marker_refuse(backup, "pgstrata.restoring", "being restored",
+                      "finish the restore: run the same \"pgstrata restore\" again"));
+    TRY(marker_refuse(
+        backup, "pgstrata.clone", "a clone of another cluster",
+        "back up the cluster it was made from, or run \"pgstrata setup\" under a name of its own"));
+    TRY(cluster_repos_open(&backup->set, cluster));
+    TRY(generation_of(backup));
+    backup->wal = (WalStore){backup->set, cluster->repos, &backup->generation};
+    backup->filter =
+        (FilterOptions){.version = *backup->control.version, .keeps_wal = backup->options->offline};
+    backup->rules.has_checksums = backup->control.data_checksum_version != 0;
+    BackupRecord *const record = &backup->record;
+    record->has_checksums = backup->rules.has_checksums;
+    record->major = backup->generation.major;
+    record->offline = backup->options->offline;
+    record->note = backup->options->note ? backup->options->note : "";
+    record->server_version = "";
+    return source_local_open(&backup->source, cluster->pgdata);
+}
+
+static Err *backup_lock(LockFile **out, const Backup *backup)
+{
+    TRY(folder_make_all(backup->cluster->lock_dir, 0750));
+    const char *const path =
+        arena_textf(backup->arena, "%s/%s.backup.lock", backup->cluster->lock_dir, backup->cluster->name);
+    TRY_AS(lock_file_take(out, path), "another backup of cluster %s", backup->cluster->name);
+    return NULL;
+}
+
+static Err *label_choose(Backup *backup)
+{
+    BackupLabel newest = {{0}};
+    for (size_t i = 0; i < backup->set->count; i++) {
+        const BackupEntry *entries;
+        size_t count;
+        TRY(backup_list(&entries, &count, backup->set->repos[i], &backup->generation.root, backup->arena));
+        if (count > 0 && strcmp(entries[count - 1].label.text, newest.text) > 0)
+            newest = entries[count - 1].label;
+    }
+    return label_next(&backup->record.label, backup->options->type, clock_now(),
+                      newest.text[0] ? &newest : NULL);
+}
+
+static Err *begin_write(Backup *backup)
+{
+    const HostName host = cluster_host_name();
+    const BackupRecord *const record = &backup->record;
+    const BackupBegin begin = {.label = record->label,
+                               .start_lsn = record->start_lsn,
+                               .timeline = record->timeline,
+                               .created = clock_now(),
+                               .from_standby = record->from_standby,
+                               .offline = record->offline,
+                               .host = host.text,
+                               .data_directory = backup->cluster->pgdata};
+    TRY(backup_begin_write(backup->set, &backup->generation.root, &begin));
+    const PackWriterSpec spec = {.stores = backup->set->stores,
+                                 .store_count = backup->set->count,
+                                 .root = &backup->generation.root,
+                                 .label = record->label,
+                                 .packs_begun = &backup->packs_begun,
+                                 .codec = backup->wal.options[0].codec,
+                                 .level = backup->wal.options[0].compress_level};
+    return pack_writer_new(&backup->own_packs, &spec);
+}
+
+/* -- the commit ------------------------------------------------------------------------------------------------------ */
+
+static int by_pack(const void *a, const void *b)
+{
+    const uint32_t x = ((const PackUse *)a)->pack, y = ((const PackUse *)b)->pack;
+    return x < y ? -1 : x > y;
+}
+
+static void bad_pages_record(Backup *backup)
+{
+    BackupRecord *const record = &backup->record;
+    backup_bad_pages_name(backup);
+    record->bad_pages = (const BadPage *)backup->bad_pages.data;
+    record->bad_page_listed = backup->bad_pages.len / sizeof(BadPage);
+    for (size_t i = 0; i < record->bad_page_listed; i++) {
+        const BadPage *const bad = &record->bad_pages[i];
+        report_warn(backup->report, "backup/BAD_PAGE", "block %u of %s is damaged%s%s", bad->block, bad->path,
+                    bad->relation[0] ? ": relation " : "", bad->relation);
+    }
+    if (record->bad_page_count)
+        report_hint(backup->report,
+                    "%llu damaged pages were stored as they are; an older backup may hold them whole",
+                    (unsigned long long)record->bad_page_count);
+}
+
+static Err *backup_commit(Backup *backup)
+{
+    progress_phase(backup->progress, "committing");
+    TRY(pack_finish(backup->own_packs));
+    backup_packs_keep(backup, backup->own_packs);
+    bad_pages_record(backup);
+    PackUse *const uses = (PackUse *)backup->packs.data;
+    const size_t count = backup->packs.len / sizeof *uses;
+    qsort(uses, count, sizeof *uses, by_pack);
+    const KeyRoot *const root = &backup->generation.root;
+    TRY(backup_packs_write(backup->set, root, backup->record.label, (PackUses){uses, count}));
+    return backup_record_write(backup->set, root, &backup->record);
+}
+
+/* -- a running server ------------------------------------------------------------------------------------------------ */
+
+static Err *server_connect(Connection **out, Backup *backup)
+{
+    const ConnectionOptions *const to = &backup->cluster->connection;
+    TRY(db_connect(out, &(DbOptions){.host = to->host,
+                                     .port = to->port,
+                                     .user = to->user,
+                                     .dbname = to->dbname,
+                                     .service = to->service}));
+    ServerInfo server;
+    TRY(server_info_read(&server, *out, backup->arena));
+    if (server.system_id.id != backup->control.system_id.id)
+        return err_hint(
+            ERR(REFUSED, "the server at %s has system identifier %s, the data directory %s has %s",
+                connection_place(*out), system_id_text(server.system_id).text, backup->cluster->pgdata,
+                system_id_text(backup->control.system_id).text),
+            "host, port and pgdata in [cluster %s] belong to different servers", backup->cluster->name);
+    if (text_equal(server.wal_level, "minimal"))
+        return err_hint(ERR(REFUSED, "wal_level of the server is minimal: no backup can be made consistent"),
+                        "\"pgstrata setup\" sets wal_level to replica; the server must be restarted");
+    backup->record.from_standby = server.is_in_recovery;
+    backup->record.server_version = server.version_text;
+    return NULL;
+}
+
+static void checkpoint_wait_tell(void *arg, int64_t waited_ms)
+{
+    (void)waited_ms;
+    progress_phase(arg, "waiting for checkpoint");
+}
+
+static Err *server_start(BackupSession **out, Backup *backup, Connection *connection)
+{
+    progress_phase(backup->progress, "waiting for checkpoint");
+    const char *const label = arena_textf(backup->arena, "pgstrata %s", backup->record.label.text);
+    TRY(backup_api_start(
+        out, connection,
+        &(BackupStartOptions){
+            .label = label, .is_fast = true, .on_wait = checkpoint_wait_tell, .wait_arg = backup->progress}));
+    const BackupStart *const start = backup_session_start(*out);
+    backup->record.start_lsn = start->lsn;
+    backup->record.timeline = start->timeline;
+    backup->record.start_time = start->time;
+    backup->rules.start = start->lsn;
+    return NULL;
+}
+
+/* A standby's copy is consistent from the recovery point in its control file on: it must be read after all else. */
+static Err *control_store_last(Backup *backup)
+{
+    if (!backup->record.from_standby)
+        return NULL;
+    ControlFile control;
+    TRY(cluster_control_read(&control, backup->cluster->pgdata)); /* waits for one that is not torn */
+    AUTO(buf_done) Buf bytes = {0};
+    TRY(file_read_all(&bytes, path_join(backup->cluster->pgdata, "global/pg_control", backup->arena),
+                      CONTROL_FILE_BYTES));
+    BackupRecord *const record = &backup->record;
+    SideItem *const items = arena_alloc(backup->arena, (record->side_count + 1) * sizeof *items);
+    if (record->side_count)
+        memcpy(items, record->side, record->side_count * sizeof *items);
+    items[record->side_count].name = "global/pg_control";
+    TRY(backup_place(&items[record->side_count].place, backup, buf_span(&bytes)));
+    record->side = items;
+    record->side_count++;
+    return NULL;
+}
+
+static Err *server_stop(Backup *backup, BackupSession *session)
+{
+    AUTO(backup_stop_done) BackupStop stop = {0};
+    TRY(backup_api_stop(&stop, session));
+    BackupRecord *const record = &backup->record;
+    record->stop_lsn = stop.lsn;
+    record->stop_time = stop.time;
+    record->backup_label_file = arena_bytes(backup->arena, buf_span(&stop.label));
+    record->tablespace_map_file = arena_bytes(backup->arena, buf_span(&stop.map));
+    BackupLabelFile label;
+    TRY(backup_label_parse(&label, record->backup_label_file, backup->arena));
+    record->checkpoint_lsn = label.checkpoint;
+    if (label.start.at != record->start_lsn.at)
+        return ERR(BUG, "backup_label starts at %s, the server said %s", lsn_text(label.start).text,
+                   lsn_text(record->start_lsn).text);
+    record->timeline = label.start_timeline;
+    if (backup->newest_lsn.at > stop.lsn.at) {
+        record->bad_page_count++;
+        buf_add(&backup->bad_pages, &backup->newest_page, sizeof backup->newest_page);
+    }
+    return NULL;
+}
+
+static void session_abandon(BackupSession **session)
+{
+    backup_api_abandon(session);
+}
+
+static Err *backup_online(Backup *backup)
+{
+    AUTO(db_close) Connection *connection = NULL;
+    AUTO(session_abandon) BackupSession *session = NULL;
+    TRY(server_connect(&connection, backup));
+    TRY(label_choose(backup));
+    TRY(server_start(&session, backup, connection));
+    TRY(begin_write(backup));
+    TRY(backup_copy(backup));
+    TRY(backup_side_store(backup, connection));
+    TRY(control_store_last(backup));
+    TRY(server_stop(backup, TAKE(session)));
+    TRY(backup_wal_prove(backup));
+    return backup_commit(backup);
+}
+
+/* -- a stopped server ------------------------------------------------------------------------------------------------ */
+
+/* The first line of postmaster.pid is the process; a file whose process is gone was left by a crash. */
+static Err *running_refuse(const Backup *backup)
+{
+    AUTO(buf_done) Buf text = {0};
+    AUTO(err_free)
+    Err *err =
+        file_read_all(&text, path_join(backup->cluster->pgdata, "postmaster.pid", backup->arena), PAGE_BYTES);
+    if (err_is(err, ERR_NOT_FOUND))
+        return NULL;
+    if (err)
+        return TAKE(err);
+    const long pid = strtol(buf_text(&text), NULL, 10);
+    if (pid > 0 && kill((pid_t)pid, 0) != 0)
+        return NULL;
+    return err_hint(ERR(REFUSED, "the server of %s is running (postmaster.pid names process %ld)",
+                        backup->cluster->pgdata, pid),
+                    "stop it in order (pg_ctl stop -m fast), or leave out --offline");
+}
+
+static Err *stopped_check(const Backup *backup, const ControlFile *control)
+{
+    TRY(running_refuse(backup));
+    if (!control_state_is_shut_down(control->state))
+        return err_hint(ERR(REFUSED, "the server of %s was not shut down cleanly: its state is \"%s\"",
+                            backup->cluster->pgdata, control_state_text(control->state)),
+                        "start it and stop it in order (pg_ctl stop -m fast), then back it up");
+    return NULL;
+}
+
+static Err *backup_offline(Backup *backup)
+{
+    BackupRecord *const record = &backup->record;
+    TRY(stopped_check(backup, &backup->control));
+    TRY(label_choose(backup));
+    record->timeline = backup->control.checkpoint.timeline;
+    record->start_lsn = backup->control.checkpoint.redo;
+    record->checkpoint_lsn = backup->control.checkpoint_lsn;
+    record->stop_lsn = lsn_max(record->start_lsn, record->checkpoint_lsn);
+    record->start_time = clock_now();
+    TRY(begin_write(backup));
+    TRY(backup_copy(backup));
+    ControlFile after;
+    TRY(cluster_control_read(&after, backup->cluster->pgdata));
+    TRY(stopped_check(backup, &after));
+    if (after.checkpoint_lsn.at != record->checkpoint_lsn.at)
+        return err_hint(
+            ERR(REFUSED, "the server of %s was started while it was backed up", backup->cluster->pgdata),
+            "keep it stopped until the backup is done, or leave out --offline");
+    record->stop_time = clock_now();
+    return backup_commit(backup);
+}
+
+/* -- the use case ---------------------------------------------------------------------------------------------------- */
+
+static Err *type_check(const BackupOptions *options)
+{
+    if (options->type == BACKUP_FULL)
+        return NULL;
+    return err_hint(ERR(UNSUPPORTED, "backups of type %s are not there yet", backup_type_name(options->type)),
+                    "use --type full");
+}
+
+static void result_fill(BackupResult *out, const Backup *backup, int64_t begun_us)
+{
+    const BackupRecord *const record = &backup->record;
+    *out = (BackupResult){.label = record->label,
+                          .files = record->files,
+                          .size_bytes = record->size_bytes,
+                          .stored_bytes = record->stored_bytes,
+                          .bad_pages = record->bad_page_count,
+                          .start_lsn = record->start_lsn,
+                          .stop_lsn = record->stop_lsn,
+                          .stop_time = record->stop_time,
+                          .duration_us = clock_monotonic_us() - begun_us};
+}
+
+Err *backup_run(BackupResult *out, const ClusterOptions *cluster, const BackupOptions *options,
+                Progress *progress, Report *report)
+{
+    const int64_t begun_us = clock_monotonic_us();
+    AUTO(backup_done)
+    Backup backup = {
+        .cluster = cluster, .options = options, .progress = progress, .report = report, .arena = arena_new()};
+    lock_init(&backup.lock);
+    AUTO(lock_file_free) LockFile *lock = NULL;
+    TRY(type_check(options));
+    TRY(backup_open(&backup));
+    if (options->dry_run) {
+        TRY(backup_measure(&backup));
+    } else {
+        TRY(backup_lock(&lock, &backup));
+        TRY(options->offline ? backup_offline(&backup) : backup_online(&backup));
+    }
+    result_fill(out, &backup, begun_us);
+    return NULL;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* job/backup_priv.h - what the parts of one backup share: the use case, copying, WAL, side data */
+#pragma once
+
+#include "db/connection.h"
+#include "flow/pool.h"
+#include "job/backup.h"
+#include "job/wal_store.h"
+#include "pg/control.h"
+#include "pg/page.h"
+#include "repo/manifest.h"
+#include "repo/pack.h"
+#include "source/walk.h"
+
+typedef struct Backup {
+    const ClusterOptions *cluster;
+    const BackupOptions *options;
+    Progress *progress;
+    Report *report;
+    Arena *arena;
+
+    RepoSet *set;
+    Generation generation;
+    WalStore wal;
+    ControlFile control; /* as it was before the start */
+    Source *source;
+    FilterOptions filter;
+    PageRules rules;
+
+    BackupRecord record; /* filled on the way */
+    Counter packs_begun;
+    PackWriter *own_packs; /* of the main thread: manifest and side data */
+
+    Lock lock;      /* over what workers leave behind when they end: */
+    Buf packs;      /* of PackUse */
+    Buf bad_pages;  /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
+    Lsn newest_lsn; /* of all pages read, to be held against the stop LSN */
+    BadPage newest_page;
+} Backup;
+
+/* -- backup_file.c: one part of one file ------------------------------------------------------------------------- */
+
+typedef struct CopyWorker {
+    Backup *backup;
+    PackWriter *packs;
+    uint8_t *chunk; /* FRAME_PLAIN_MAX bytes */
+    Buf bad_pages;  /* of BadPage */
+    uint64_t bad_page_count;
+    Lsn newest_lsn;
+    BadPage newest_page;
+} CopyWorker;
+
+/* A stretch of a file that one worker copies, and what came of it. */
+typedef struct FilePart {
+    uint64_t offset; /* a multiple of PAGE_BYTES */
+    uint64_t limit;  /* read up to here, or to where the file ends */
+
+    Buf extents;   /* of Extent */
+    uint64_t end;  /* where the last byte was read; `offset` when there was none */
+    bool is_there; /* false: the file had vanished */
+} FilePart;
+
+MUST Err *backup_file_copy(FilePart *part, CopyWorker *worker, const char *path, uint64_t listed_bytes);
+
+/* -- backup_copy.c: all files, in parallel, into packs and manifest ---------------------------------------------- */
+
+/* Copies everything and writes the manifest; sets record.manifest_root, files and size_bytes. */
+MUST Err *backup_copy(Backup *backup);
+/* Only looks: sets record.files and size_bytes. */
+MUST Err *backup_measure(Backup *backup);
+/* Appends up to FRAME_PLAIN_MAX bytes that are no file to the main thread's pack. */
+MUST Err *backup_place(PlainPlace *out, Backup *backup, Span bytes);
+/* Keeps what a pack writer has made, for the `packs` object. */
+void backup_packs_keep(Backup *backup, const PackWriter *packs);
+
+/* -- backup_wal.c: the WAL that makes the copy consistent --------------------------------------------------------- */
+
+/* Returns when every segment of [start, stop] is in every repository. */
+MUST Err *backup_wal_prove(Backup *backup);
+
+/* -- backup_side.c: what the data directory does not hold -------------------------------------------------------- */
+
+/* Stores configuration files outside the data directory and what the server says about names and versions. Sets
+ * record.side. What a role may not read is a note, not an error. */
+MUST Err *backup_side_store(Backup *backup, Connection *connection);
+/* Finds the relation's name of every listed bad page, as far as the server tells. */
+void backup_bad_pages_name(Backup *backup);
