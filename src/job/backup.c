@@ -232,7 +232,7 @@ static Err *control_store_last(Backup *backup)
     if (record->side_count)
         memcpy(items, record->side, record->side_count * sizeof *items);
     items[record->side_count].name = "global/pg_control";
-    TRY(backup_place(&items[record->side_count].place, backup, buf_span(&bytes)));
+    TRY(place_put(&items[record->side_count].place, backup->own_packs, record->label, buf_span(&bytes)));
     record->side = items;
     record->side_count++;
     return NULL;

@@ -429,24 +429,6 @@ static bool stop_asked(void)
 
 /* -- the whole ------------------------------------------------------------------------------------------------------ */
 
-Err *backup_place(PlainPlace *out, Backup *backup, Span bytes)
-{
-    PackPlace place;
-    TRY(pack_add(&place, backup->own_packs,
-                 &(PackRun){.path = "", .file_bytes = bytes.len, .is_complete = true}, bytes));
-    *out = (PlainPlace){.label = backup->record.label,
-                        .pack = place.pack,
-                        .offset = place.offset,
-                        .size_bytes = bytes.len,
-                        .hash = hash128_of(bytes)};
-    return NULL;
-}
-
-static Err *leaf_put(void *arg, PlainPlace *out, Span bytes)
-{
-    return backup_place(out, arg, bytes);
-}
-
 void backup_packs_keep(Backup *backup, const PackWriter *packs)
 {
     size_t count;
@@ -468,7 +450,8 @@ Err *backup_copy(Backup *backup)
     progress_phase(backup->progress, "listing");
     TRY(large_files_find(&copy));
     progress_phase(backup->progress, "copying");
-    copy.manifest = manifest_writer_new((LeafOut){leaf_put, backup});
+    PlaceWriter places = {backup->own_packs, backup->record.label};
+    copy.manifest = manifest_writer_new(place_leaf_out(&places));
     TRY(pool_run(&(PoolSpec){.workers = (size_t)backup->cluster->jobs,
                              .arg = &copy,
                              .produce = copy_produce,

@@ -10,8 +10,8 @@
 #include "job/wal_store.h"
 #include "pg/control.h"
 #include "pg/page.h"
-#include "repo/manifest.h"
-#include "repo/pack.h"
+#include "repo/backup_set.h"
+#include "repo/place_store.h"
 #include "source/walk.h"
 
 typedef struct Backup {
@@ -70,8 +70,6 @@ MUST Err *backup_file_copy(FilePart *part, CopyWorker *worker, const char *path,
 MUST Err *backup_copy(Backup *backup);
 /* Only looks: sets record.files and size_bytes. */
 MUST Err *backup_measure(Backup *backup);
-/* Appends up to FRAME_PLAIN_MAX bytes that are no file to the main thread's pack. */
-MUST Err *backup_place(PlainPlace *out, Backup *backup, Span bytes);
 /* Keeps what a pack writer has made, for the `packs` object. */
 void backup_packs_keep(Backup *backup, const PackWriter *packs);
 

@@ -54,7 +54,7 @@ static void side_done(Side *side)
 static Err *piece_store(Side *side, const char *name, Span bytes)
 {
     SideItem item = {.name = arena_text(side->backup->arena, name)};
-    TRY(backup_place(&item.place, side->backup, bytes));
+    TRY(place_put(&item.place, side->backup->own_packs, side->backup->record.label, bytes));
     buf_add(&side->items, &item, sizeof item);
     return NULL;
 }
