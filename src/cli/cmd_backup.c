@@ -30,7 +30,7 @@ static void watch_tick(void *arg)
 static Err *backup_watched(BackupResult *out, CommandCall *call, const ClusterOptions *cluster,
                            const BackupOptions *options)
 {
-    Watch watch = {0};
+    Watch watch = {.progress = {.phase = ""}};
     AUTO(ticker_stop) Ticker *ticker = NULL;
     progress_line_init(&watch.line, clock_monotonic_us());
     if (!call->output->is_json && !settings_flag(call->settings, OPT_QUIET))

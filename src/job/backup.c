@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
-#include "job/backup_priv.h"
+#include "job/backup.h"
 
 #include "base/text.h"
 #include "db/backup_api.h"
 #include "db/server.h"
+#include "job/backup_priv.h"
 #include "job/cluster.h"
 #include "os/clock.h"
 #include "os/entry.h"
