@@ -44,9 +44,19 @@ const Command command_table[] = {
         "With the label of a backup, everything that is known about that one.\n"
         "Nothing is verified: that is what verify is for.",
         .run = cmd_info, .set = FOR_INFO, .words_max = 1},
+    {"takeover", "[TIMELINE]", "make a timeline the rightful one after archive-push refused it",
+        "Says what it means that the timeline (left out: the one the data directory is on) becomes the production branch, and "
+        "with --yes makes it so: one record is written into every repository, what the archive lacks of its ancestors is "
+        "stored, and the mark of a copy is taken away. Use it when the old server is gone for good. Nothing in the archive is "
+        "changed or removed.",
+        .run = cmd_takeover, .set = FOR_TAKEOVER, .words_max = 1},
     {"version", "", "show the version",
         "Prints the version of pgstrata.",
         .run = cmd_version, .set = FOR_VERSION},
+    {"wal-index", "NAME|FILE", "show what a segment of WAL holds",
+        "Prints the summary of an archived segment, by its name, or of a file (a path with a slash): records, transactions and "
+        "their times, and what changed about the server. The same is stored beside every archived segment.",
+        .run = cmd_wal_index, .set = FOR_WAL_INDEX, .words_min = 1, .words_max = 1},
     {0},
 };
 /* clang-format on */

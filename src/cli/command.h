@@ -45,6 +45,8 @@ CommandFn cmd_help;
 CommandFn cmd_version;
 CommandFn cmd_archive_get;
 CommandFn cmd_archive_push;
+CommandFn cmd_takeover;
+CommandFn cmd_wal_index;
 CommandFn cmd_config_show;
 CommandFn cmd_info;
 

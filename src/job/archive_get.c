@@ -11,10 +11,12 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "os/signal.h"
+#include "os/user.h"
 #include "pg/conf_file.h"
 #include "repo/generation.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A standby without a primary tries again this often, and says so once a minute. */
 enum { WAIT_MS = 5000, SAY_US = 60 * 1000 * 1000, OPTS_BYTES_MAX = 64 * 1024 };
@@ -308,6 +310,8 @@ Err *archive_get(WalAnswer *out, const ClusterOptions *cluster, const ArchiveGet
 {
     AUTO(get_done) Get self = {.cluster = cluster, .get = get, .arena = arena_new()};
     WalAnswer answer = WAL_ABSENT;
+    if (geteuid() == 0)
+        TRY(user_become_owner(get->data_directory));
     TRY(plan_read(&self));
     TRY(standby_look(&self));
     TRY(cluster_look(&self));

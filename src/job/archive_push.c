@@ -8,8 +8,10 @@
 #include "job/wal_rights.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "os/user.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Push {
     const ClusterOptions *cluster;
@@ -116,6 +118,8 @@ Err *archive_push(const ClusterOptions *cluster, const char *path)
 {
     AUTO(push_done) Push push = {.cluster = cluster, .path = path, .arena = arena_new()};
     TRY(place_find(&push));
+    if (geteuid() == 0)
+        TRY(user_become_owner(push.data_directory));
     TRY(control_read(&push));
     push.spool = spool_folder(cluster->spool_dir, "push", push.data_directory, push.arena);
     promise_make(&push);

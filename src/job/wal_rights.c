@@ -327,15 +327,35 @@ Err *wal_rights_check(const WalStore *to, const WalClaim *claim)
     return histories_store(&judge);
 }
 
+static Err *history_needed(const Judge *judge)
+{
+    if (judge->claim->timeline.id == 1 || judge->history.count)
+        return NULL;
+    return err_hint(ERR(NOT_FOUND, "the history file of timeline %u is neither in %s nor in the archive",
+                        judge->claim->timeline.id, judge->claim->wal_folder),
+                    "Without it nobody knows where the timeline branched off.");
+}
+
+Err *wal_rights_standing(WalStanding *out, const WalStore *to, const WalClaim *claim)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    Judge judge;
+    TRY(judge_begin(&judge, to, claim, arena));
+    TRY(history_needed(&judge));
+    const HistoryEntry *const parent = history_parent(&judge.history);
+    *out = (WalStanding){.is_rightful = branches_find(&judge.branches, claim->timeline) != NULL,
+                         .parent = parent ? parent->timeline : (Timeline){0},
+                         .switch_lsn = parent ? parent->end : (Lsn){0},
+                         .production = production_tip(&judge.branches)};
+    return NULL;
+}
+
 Err *wal_rights_take(const WalStore *to, const WalClaim *claim)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     Judge judge;
     TRY(judge_begin(&judge, to, claim, arena));
-    if (claim->timeline.id > 1 && !judge.history.count)
-        return err_hint(ERR(NOT_FOUND, "the history file of timeline %u is neither in %s nor in the archive",
-                            claim->timeline.id, claim->wal_folder),
-                        "Without it nobody knows where the timeline branched off.");
+    TRY(history_needed(&judge));
     TRY(salvage(&judge));
     TRY(histories_store(&judge));
     for (size_t i = 0; i <= judge.history.count; i++) {

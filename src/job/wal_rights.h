@@ -33,6 +33,15 @@ MUST Err *wal_rights_markers(const char *data_directory);
  * REFUSED with the way out. */
 MUST Err *wal_rights_check(const WalStore *to, const WalClaim *claim);
 
+/* Where the timeline of the claim stands. NOT_FOUND: no history file says where it comes from. */
+typedef struct WalStanding {
+    bool is_rightful;
+    Timeline parent; /* 0: none */
+    Lsn switch_lsn;
+    Timeline production; /* the youngest rightful one; 0: none */
+} WalStanding;
+MUST Err *wal_rights_standing(WalStanding *out, const WalStore *to, const WalClaim *claim);
+
 /* A person decides: makes the timeline of the claim rightful, and its ancestors as far as they are not. */
 MUST Err *wal_rights_take(const WalStore *to, const WalClaim *claim);
 
