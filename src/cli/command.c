@@ -44,6 +44,15 @@ const Command command_table[] = {
         "With the label of a backup, everything that is known about that one.\n"
         "Nothing is verified: that is what verify is for.",
         .run = cmd_info, .set = FOR_INFO, .words_max = 1},
+    {"setup", "", "bring a running cluster under protection, and prove it",
+        "Finds the running server (--pgdata, --host, --port, or the only one of the machine), adds the cluster and its "
+        "repository (--repo-url) to the configuration file, creates repository and generation, and sets wal_level, "
+        "archive_mode, archive_command and archive_timeout with ALTER SYSTEM. Then the server is made to archive a "
+        "segment, which must be found in every repository.\n"
+        "An archive_command of somebody else is kept, and setup refused, unless --replace is given. A restart that "
+        "is needed is made only with --restart. --dry-run says all this and changes nothing. As root, setup acts "
+        "for the owner of the data directory. It may be run again at any time.",
+        .run = cmd_setup, .set = FOR_SETUP},
     {"takeover", "[TIMELINE]", "make a timeline the rightful one after archive-push refused it",
         "Says what it means that the timeline (left out: the one the data directory is on) becomes the production branch, and "
         "with --yes makes it so: one record is written into every repository, what the archive lacks of its ancestors is "

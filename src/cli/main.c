@@ -69,9 +69,10 @@ static const Command *command_instead(const Args *args)
 
 static Err *settings_use(Program *program, const Args *args, const Command *command)
 {
-    TRY(settings_load(
-        &program->settings,
-        &(SettingsInput){.args = args, .environment = environ, .default_file = CONF_FILE_DEFAULT}));
+    TRY(settings_load(&program->settings, &(SettingsInput){.args = args,
+                                                           .environment = environ,
+                                                           .default_file = CONF_FILE_DEFAULT,
+                                                           .may_be_missing = command->set == FOR_SETUP}));
     if (text_equal(settings_text(program->settings, OPT_OUTPUT, NULL), "json"))
         output_set_json(&program->output);
     const bool is_quiet = settings_flag(program->settings, OPT_QUIET) || command->rule != EXIT_RULE_PLAIN;

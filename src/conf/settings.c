@@ -282,7 +282,9 @@ Err *settings_load(Settings **out, const SettingsInput *input)
 {
     AUTO(settings_free) Settings *settings = mem_new(sizeof *settings);
     settings->arena = arena_new();
-    TRY(files_read(settings, file_asked(input), input->default_file));
+    const char *const asked = file_asked(input);
+    if (!asked || !input->may_be_missing || access(asked, F_OK) == 0 || errno != ENOENT)
+        TRY(files_read(settings, asked, input->default_file));
     TRY(pgdata_read(settings, input->environment));
     TRY(environment_read(settings, input->environment));
     TRY(args_read(settings, input->args));

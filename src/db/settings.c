@@ -17,37 +17,37 @@ enum { RELOAD_TRIES = 100, RESTORE_POINT_NAME_MAX = 63 }; /* MAXFNAMELEN - 1 */
     " pending_restart AS is_pending FROM pg_settings "
 
 static const ResultField setting_fields[] = {
-    {"name", FIELD_TEXT, offsetof(Setting, name)},
-    {"value", FIELD_TEXT, offsetof(Setting, value)},
-    {"unit", FIELD_TEXT, offsetof(Setting, unit)},
-    {"context", FIELD_TEXT, offsetof(Setting, context)},
-    {"source", FIELD_TEXT, offsetof(Setting, source)},
-    {"source_file", FIELD_TEXT, offsetof(Setting, source_file)},
-    {"is_pending", FIELD_BOOL, offsetof(Setting, is_pending)},
+    {"name", FIELD_TEXT, offsetof(ServerSetting, name)},
+    {"value", FIELD_TEXT, offsetof(ServerSetting, value)},
+    {"unit", FIELD_TEXT, offsetof(ServerSetting, unit)},
+    {"context", FIELD_TEXT, offsetof(ServerSetting, context)},
+    {"source", FIELD_TEXT, offsetof(ServerSetting, source)},
+    {"source_file", FIELD_TEXT, offsetof(ServerSetting, source_file)},
+    {"is_pending", FIELD_BOOL, offsetof(ServerSetting, is_pending)},
     {0},
 };
 
-Err *setting_read(Setting *out, Connection *connection, const char *name, Arena *arena)
+Err *setting_read(ServerSetting *out, Connection *connection, const char *name, Arena *arena)
 {
     AUTO(result_free) Result *result = NULL;
     const Query query = {.sql = SETTING_COLUMNS "WHERE name = lower($1)", .params = {name}, .param_count = 1};
     TRY_AS(db_query(&result, connection, &query), "reading the setting %s", name);
     if (result_rows(result) == 0)
         return ERR(NOT_FOUND, "server at %s has no setting %s", connection_place(connection), name);
-    Setting setting;
+    ServerSetting setting;
     TRY(result_row(&setting, result, 0, setting_fields, arena));
     *out = setting;
     return NULL;
 }
 
-Err *settings_pending_read(const Setting **out, size_t *count, Connection *connection, Arena *arena)
+Err *settings_pending_read(const ServerSetting **out, size_t *count, Connection *connection, Arena *arena)
 {
     AUTO(result_free) Result *result = NULL;
     TRY_AS(
         db_query(&result, connection, &(Query){.sql = SETTING_COLUMNS "WHERE pending_restart ORDER BY name"}),
         "reading the settings that wait for a restart");
     const int rows = result_rows(result);
-    Setting *const list = arena_alloc(arena, (size_t)rows * sizeof *list);
+    ServerSetting *const list = arena_alloc(arena, (size_t)rows * sizeof *list);
     for (int row = 0; row < rows; row++)
         TRY(result_row(&list[row], result, row, setting_fields, arena));
     *out = list;

@@ -5,13 +5,13 @@
  * db/settings.h - change a server's settings and steer its WAL
  *
  * Settings are changed with ALTER SYSTEM, so they land in postgresql.auto.conf and can be undone by setting_reset().
- * They act after settings_reload(), or after a restart where the server says so (Setting.is_pending).
+ * They act after settings_reload(), or after a restart where the server says so (ServerSetting.is_pending).
  */
 #pragma once
 
 #include "db/connection.h"
 
-typedef struct Setting {
+typedef struct ServerSetting {
     const char *name;
     const char *value;       /* in force now; NULL when the role may not see it */
     const char *unit;        /* "s", "8kB"; NULL for none */
@@ -19,12 +19,13 @@ typedef struct Setting {
     const char *source;      /* "default", "configuration file", … */
     const char *source_file; /* NULL when not from a file or not visible */
     bool is_pending;         /* changed in the files, waits for a restart */
-} Setting;
+} ServerSetting;
 
 /* NOT_FOUND when this major has no such setting. */
-MUST Err *setting_read(Setting *out, Connection *connection, const char *name, Arena *arena);
+MUST Err *setting_read(ServerSetting *out, Connection *connection, const char *name, Arena *arena);
 /* All that wait for a restart, by name. */
-MUST Err *settings_pending_read(const Setting **out, size_t *count, Connection *connection, Arena *arena);
+MUST Err *settings_pending_read(const ServerSetting **out, size_t *count, Connection *connection,
+                                Arena *arena);
 
 /* ALTER SYSTEM SET name = value; one value, not a list. DENIED names the GRANT. */
 MUST Err *setting_change(Connection *connection, const char *name, const char *value);

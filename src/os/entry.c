@@ -5,7 +5,9 @@
 #include "os/errno.h"
 #include "os/fault.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 EntryKind entry_kind_of(mode_t st_mode)
 {
@@ -73,4 +75,16 @@ Err *entry_set_mode(const char *path, mode_t mode)
     if (chmod(path, mode) != 0)
         return ERR_OS("setting the mode of %s to %04o", path, (unsigned)mode);
     return NULL;
+}
+
+Err *entry_set_folder_owner(const char *path, uid_t uid, gid_t gid)
+{
+    TRY(fault_check("create", path));
+    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return ERR_OS("opening %s", path);
+    Err *const err =
+        fchown(folder, uid, gid) == 0 ? NULL : ERR_OS("giving %s to user %u", path, (unsigned)uid);
+    close(folder);
+    return err;
 }

@@ -30,6 +30,8 @@ MUST Err *entry_stat_follow(EntryInfo *out, const char *path);
 const char *entry_kind_name(EntryKind kind);
 
 MUST Err *entry_set_mode(const char *path, mode_t mode);
+/* Of a folder, which must not be a symbolic link. */
+MUST Err *entry_set_folder_owner(const char *path, uid_t uid, gid_t gid);
 
 /* What stat(2) said, in our form. */
 struct stat;

@@ -62,19 +62,76 @@ static Err *become(const EntryInfo *owned)
     return NULL;
 }
 
-Err *user_become_owner(const char *path)
+/* May we act as the owner of `path`? *out_is_needed is false when we are the owner already. */
+static Err *owner_look_up(EntryInfo *out, bool *out_is_needed, const char *path)
 {
-    EntryInfo info;
-    TRY(entry_stat_follow(&info, path));
-    if (info.kind == ENTRY_ABSENT)
+    TRY(entry_stat_follow(out, path));
+    if (out->kind == ENTRY_ABSENT)
         return ERR(NOT_FOUND, "%s does not exist", path);
-    if (info.uid == geteuid())
-        return NULL;
-    if (geteuid() != 0) {
-        const UserName owner = user_name(info.uid);
+    *out_is_needed = out->uid != geteuid();
+    if (*out_is_needed && geteuid() != 0) {
+        const UserName owner = user_name(out->uid);
         return err_hint(
             ERR(DENIED, "%s belongs to %s, and we run as %s", path, owner.text, user_current().text),
             "run as root, or as that user: sudo -u %s pgstrata …", owner.text);
     }
-    return become(&info);
+    return NULL;
+}
+
+Err *user_become_owner(const char *path)
+{
+    EntryInfo info;
+    bool is_needed;
+    TRY(owner_look_up(&info, &is_needed, path));
+    return is_needed ? become(&info) : NULL;
+}
+
+static Err *groups_save(UserLoan *loan)
+{
+    loan->group_count = getgroups(0, NULL);
+    if (loan->group_count < 0)
+        return ERR_OS("reading our groups");
+    loan->groups = mem_new((size_t)loan->group_count * sizeof *loan->groups + 1);
+    if (getgroups(loan->group_count, loan->groups) != loan->group_count)
+        return ERR_OS("reading our groups");
+    return NULL;
+}
+
+Err *user_loan_begin(UserLoan *out, const char *path)
+{
+    EntryInfo info;
+    UserLoan loan = {0};
+    TRY(owner_look_up(&info, &loan.is_lent, path));
+    if (!loan.is_lent) {
+        *out = loan;
+        return NULL;
+    }
+    AUTO(mem_free) void *groups = NULL;
+    TRY(groups_save(&loan));
+    groups = loan.groups;
+    char buffer[PASSWD_BUFFER_SIZE];
+    struct passwd entry, *user = NULL;
+    const int errnum = getpwuid_r(info.uid, &entry, buffer, sizeof buffer, &user);
+    if (errnum != 0)
+        return err_os(errnum, __FILE__, __LINE__, "looking up user %u", (unsigned)info.uid);
+    const gid_t group = user ? user->pw_gid : info.gid;
+    if ((user ? initgroups(user->pw_name, group) : setgroups(0, NULL)) != 0 || setegid(group) != 0 ||
+        seteuid(info.uid) != 0)
+        return ERR_OS("taking on user %s", user_name(info.uid).text);
+    if (user)
+        setenv("HOME", user->pw_dir, 1);
+    groups = NULL;
+    *out = loan;
+    return NULL;
+}
+
+/* With the wrong rights nothing may go on. */
+void user_loan_end(UserLoan *loan)
+{
+    if (!loan->is_lent)
+        return;
+    if (seteuid(0) != 0 || setegid(getgid()) != 0 || setgroups((size_t)loan->group_count, loan->groups) != 0)
+        abort();
+    mem_free(&loan->groups);
+    *loan = (UserLoan){0};
 }

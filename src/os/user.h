@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 typedef struct UserName {
@@ -23,3 +24,14 @@ UserName user_current(void);
  * LOGNAME, for the sake of libraries that look there (libpq's .pgpass). Before any thread starts.
  */
 MUST Err *user_become_owner(const char *path);
+
+/* Root's rights, given away for a while: the effective user is the owner of a path, and root comes back at the end. */
+typedef struct UserLoan {
+    bool is_lent;
+    gid_t *groups; /* root's own */
+    int group_count;
+} UserLoan;
+
+/* As user_become_owner(), until user_loan_end(). Nothing happens when we are that user already. */
+MUST Err *user_loan_begin(UserLoan *out, const char *path);
+void user_loan_end(UserLoan *loan);

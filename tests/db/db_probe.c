@@ -358,7 +358,7 @@ static void test_setting_change__survives_quotes_and_is_undone(void **state)
     static const char odd[] = "true # it's a \"command\" \\ with %p";
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(connection_close) Connection *connection = connect_as("postgres");
-    Setting setting;
+    ServerSetting setting;
     ASSERT_OK(setting_change(connection, "archive_command", odd));
     ASSERT_OK(settings_reload(connection));
     ASSERT_OK(setting_read(&setting, connection, "archive_command", arena));
@@ -379,7 +379,7 @@ static void test_settings_pending__names_what_waits_for_a_restart(void **state)
     (void)state;
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(connection_close) Connection *connection = connect_as("postgres");
-    const Setting *pending = NULL;
+    const ServerSetting *pending = NULL;
     size_t count = 99;
     ASSERT_OK(settings_pending_read(&pending, &count, connection, arena));
     assert_int_equal(count, 0);
@@ -445,7 +445,7 @@ static void test_backup_api__works_on_a_standby(void **state)
     assert_true(info.is_in_recovery);
     assert_string_equal(info.archive_mode, "off");
     assert_string_equal(info.archive_command, "true"); /* not "(disabled)" */
-    Setting setting;
+    ServerSetting setting;
     ASSERT_OK(setting_read(&setting, connection, "archive_command", arena));
     assert_string_equal(setting.value, "true");
     assert_int_equal(info.timeline.id, 1);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * job/proof.h - proves that what the server writes arrives
+ *
+ * The real path, not a likeness of it: the server is made to finish a segment, its archiver archives it with its own
+ * user and environment, and we look for that very segment in every repository. Nothing else is proof: counters of the
+ * server say "archived" also with archive_command = '/bin/true'.
+ */
+#pragma once
+
+#include "db/server.h"
+#include "db/settings.h"
+#include "job/options.h"
+
+typedef struct Proof {
+    SegmentText segment;
+    int64_t waited_us;
+} Proof;
+
+/* Waits up to cluster->archive_timeout_ms. As the server's user: when the segment does not come, archive_command is run
+ * by hand on the file that waits longest, to say why. IO: it did not come. */
+MUST Err *proof_run(Proof *out, Connection *connection, const ClusterOptions *cluster);

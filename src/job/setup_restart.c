@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* pg_ctl takes the server's options from its postmaster.opts, so a server comes back as it was started. */
+#include "base/text.h"
+#include "job/postmaster.h"
+#include "job/setup.h"
+#include "os/file.h"
+#include "os/path.h"
+#include "os/process.h"
+#include "os/user.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define RESTART_TIMEOUT_MS (180 * 1000)
+
+enum { OPTS_BYTES_MAX = 64 * 1024, CLUSTER_WORDS = 6 };
+
+/* A line of pg_lsclusters: version, name, port, status, owner, data directory, log. */
+static bool line_matches(char *words[CLUSTER_WORDS], char *line, const char *data_directory)
+{
+    char *rest = line;
+    int count = 0;
+    for (char *word; count < CLUSTER_WORDS && (word = strtok_r(rest, " ", &rest)); count++)
+        words[count] = word;
+    return count == CLUSTER_WORDS && text_equal(words[CLUSTER_WORDS - 1], data_directory);
+}
+
+/* Does the data directory belong to a cluster of Debian's? Then its version and name. */
+static bool debian_matches(const char **version, const char **name, const char *data_directory, Arena *arena)
+{
+    static const char *const argv[] = {"pg_lsclusters", "-h", NULL};
+    AUTO(buf_done) Buf lines = {0};
+    ProcessEnd end;
+    AUTO(err_free)
+    Err *err = process_run(&end, argv, &(ProcessOptions){.output = &lines, .timeout_ms = 10000});
+    if (err || !process_succeeded(end))
+        return false;
+    char *rest = arena_text(arena, buf_text(&lines));
+    for (char *line; (line = strtok_r(rest, "\n", &rest));) {
+        char *words[CLUSTER_WORDS];
+        if (line_matches(words, line, data_directory)) {
+            *version = words[0];
+            *name = words[1];
+            return true;
+        }
+    }
+    return false;
+}
+
+static Err *run(const char *const *argv, const char *data_directory)
+{
+    AUTO(buf_done) Buf output = {0};
+    ProcessEnd end;
+    TRY_AS(process_run(&end, argv,
+                       &(ProcessOptions){.output = &output, .folder = "/", .timeout_ms = RESTART_TIMEOUT_MS}),
+           "restarting the server in %s", data_directory);
+    if (process_succeeded(end))
+        return NULL;
+    return err_hint(
+        err_detail(ERR(IO, "%s ended with exit status %d and did not restart the server in %s", argv[0],
+                       end.status, data_directory),
+                   "%s", buf_text(&output)),
+        "look into the server's log; the settings that were changed are in %s/postgresql.auto.conf",
+        data_directory);
+}
+
+/* pg_ctl stands beside the program that runs; the first word of postmaster.opts is its path. */
+static Err *pg_ctl_path(const char **out, const char *data_directory, Arena *arena)
+{
+    AUTO(buf_done) Buf opts = {0};
+    TRY(file_read_all(&opts, path_join(data_directory, "postmaster.opts", arena), OPTS_BYTES_MAX));
+    char *const program = arena_text(arena, buf_text(&opts));
+    program[strcspn(program, " \n")] = '\0';
+    *out = path_join(path_parent(program, arena), "pg_ctl", arena);
+    return NULL;
+}
+
+/* Where the server's words go now, so that they go on there: the file that its standard error is, or nowhere. */
+static const char *log_path(const char *data_directory, Arena *arena)
+{
+    Postmaster postmaster;
+    char *path = NULL;
+    EntryInfo info;
+    AUTO(err_free) Err *err = postmaster_read(&postmaster, data_directory, arena);
+    if (!err)
+        err = path_read_link(&path, arena_textf(arena, "/proc/%lld/fd/2", (long long)postmaster.pid), arena);
+    if (!err)
+        err = entry_stat(&info, path);
+    return err || info.kind != ENTRY_FILE ? "/dev/null" : path;
+}
+
+Err *setup_restart(const char *data_directory)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *version, *name, *pg_ctl;
+    if (debian_matches(&version, &name, data_directory, arena))
+        return run((const char *const[]){"pg_ctlcluster", version, name, "restart", NULL}, data_directory);
+    TRY(pg_ctl_path(&pg_ctl, data_directory, arena));
+    EntryInfo info;
+    TRY(entry_stat_follow(&info, data_directory));
+    const UserName owner = user_name(info.uid);
+    const char *const log = log_path(data_directory, arena);
+    const char *const argv[] = {"runuser", "-u", owner.text, "--",  pg_ctl, "-D",   data_directory, "-l",
+                                log,       "-w", "-t",       "120", "-m",   "fast", "restart",      NULL};
+    enum { RUNUSER_WORDS = 4 };
+    return run(geteuid() == 0 ? argv : argv + RUNUSER_WORDS, data_directory);
+}
