@@ -74,10 +74,10 @@ def end_segment(archive, cluster):
     return name
 
 
-def base_copy(cluster, clusters, home_name=None):
+def base_copy(cluster, clusters):
     """A copy of the running cluster with its backup_label, as any base backup gives it. (data directory, start LSN)"""
     start, stop = ('pg_start_backup', 'pg_stop_backup') if cluster.major < 15 else ('pg_backup_start', 'pg_backup_stop')
-    home = clusters.folder / (home_name or f'copy{len(clusters.made)}')
+    home = clusters.folder / f'copy{len([*clusters.folder.glob("copy*")])}'
     link = cluster.connect()
     with link.cursor() as cursor:
         cursor.execute(f"select {start}('test', true{', false' if cluster.major < 15 else ''})")
