@@ -59,6 +59,14 @@ const Command command_table[] = {
         "stored, and the mark of a copy is taken away. Use it when the old server is gone for good. Nothing in the archive is "
         "changed or removed.",
         .run = cmd_takeover, .set = FOR_TAKEOVER, .words_max = 1},
+    {"verify", "", "check every byte of the repositories",
+        "Reads every object of the cluster in each of its repositories and checks it; follows every backup to the last "
+        "extent of its manifest and to the WAL it needs; names what is damaged or missing, what that breaks and what "
+        "to do. With --quick only names, sizes and the small objects of backups are looked at; with --backup only "
+        "what one backup needs.\n"
+        "The exit status is 5 when something is damaged or missing, 6 when WAL of a backup is missing, 3 when there is "
+        "a gap that breaks no backup or a file that does not belong here.",
+        .run = cmd_verify, .set = FOR_VERIFY},
     {"version", "", "show the version",
         "Prints the version of pgstrata.",
         .run = cmd_version, .set = FOR_VERSION},

@@ -56,20 +56,28 @@ static Err *backups_read(InfoBackup **out, Info *info, Repo *repo, InfoReading *
     return NULL;
 }
 
+Err *info_of_generation(Info *out, Repo *repo, const Generation *generation, Report *report, Arena *arena)
+{
+    Info info = {.cluster = arena_text(arena, generation->root.cluster), .archived_commit = INSTANT_NONE};
+    InfoReading reading = {.repo = repo, .generation = generation, .report = report, .arena = arena};
+    InfoBackup *backups;
+    TRY(backups_read(&backups, &info, repo, &reading));
+    TRY(info_timelines_read(&info, &reading));
+    TRY(info_branches_read(&info, backups, &reading));
+    *out = info;
+    return NULL;
+}
+
 Err *info_of_repo(Info *out, Repo *repo, const char *cluster, Report *report, Arena *arena)
 {
-    Info info = {.cluster = arena_text(arena, cluster), .archived_commit = INSTANT_NONE};
-    TRY(generations_read(&info, repo, arena));
-    if (info.generation_count) {
-        InfoReading reading = {.repo = repo,
-                               .generation = &info.generations[info.generation_count - 1].generation,
-                               .report = report,
-                               .arena = arena};
-        InfoBackup *backups;
-        TRY(backups_read(&backups, &info, repo, &reading));
-        TRY(info_timelines_read(&info, &reading));
-        TRY(info_branches_read(&info, backups, &reading));
-    }
+    Info all = {.cluster = arena_text(arena, cluster), .archived_commit = INSTANT_NONE};
+    TRY(generations_read(&all, repo, arena));
+    Info info = all;
+    if (all.generation_count)
+        TRY(info_of_generation(&info, repo, &all.generations[all.generation_count - 1].generation, report,
+                               arena));
+    info.generations = all.generations;
+    info.generation_count = all.generation_count;
     *out = info;
     return NULL;
 }

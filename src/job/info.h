@@ -101,5 +101,9 @@ MUST Err *info_gather(Info *out, const ClusterOptions *cluster, Report *report, 
 /* The same of one repository that is open. */
 MUST Err *info_of_repo(Info *out, Repo *repo, const char *cluster, Report *report, Arena *arena);
 
+/* Of one generation, which counts as today's; info->generations is left empty. */
+MUST Err *info_of_generation(Info *out, Repo *repo, const Generation *generation, Report *report,
+                             Arena *arena);
+
 /* NULL when there is none of that label. */
 const InfoBackup *info_backup(const Info *info, const char *label);

@@ -12,7 +12,7 @@
 /* A creator who lost looks again and finds the winner's generation, or the next free number. */
 enum { CREATE_TRIES = 16, MAJOR_LOWEST = 10, MAJOR_HIGHEST = 99 };
 
-static Err *generation_load(Generation *out, Repo *repo, const KeyRoot *root)
+Err *generation_load(Generation *out, Repo *repo, const KeyRoot *root)
 {
     const Key key = key_cluster(root);
     AUTO(json_free) json_t *json = NULL;

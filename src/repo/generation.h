@@ -28,6 +28,9 @@ typedef struct Generation {
     Instant created;
 } Generation;
 
+/* One generation by its number. NOT_FOUND, CORRUPT, UNSUPPORTED. */
+MUST Err *generation_load(Generation *out, Repo *repo, const KeyRoot *root);
+
 /* All generations of `cluster` in one repository, by number. `*out` lives in the arena. None is a count of zero. */
 MUST Err *generation_list(const Generation **out, size_t *count, Repo *repo, const char *cluster,
                           Arena *arena);

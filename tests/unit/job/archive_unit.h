@@ -99,3 +99,15 @@ static inline void put_segments(Repo *repo, FakeWal *wal, uint32_t timeline, uin
             repo, segment_name(timeline, at),
             span_cut(buf_span(&wal->bytes), at * FAKE_WAL_SEGMENT - wal->start.at, FAKE_WAL_SEGMENT));
 }
+
+/* Segments with a commit each, at so many seconds as their number times ten. */
+static inline void put_days(Repo *repo, uint32_t timeline, uint64_t first, uint64_t last)
+{
+    AUTO(fake_wal_done) FakeWal wal;
+    fake_wal_begin(&wal, 15);
+    for (uint64_t at = 5; at <= last; at++) {
+        add_commit(&wal, (uint32_t)(800 + at), (int64_t)at * 10);
+        fill_segment(&wal, 0);
+    }
+    put_segments(repo, &wal, timeline, first, last + 1);
+}

@@ -35,18 +35,6 @@ static Info look(Scene *scene)
     return info;
 }
 
-/* Segments with a commit each, at so many seconds as their number times ten. */
-static void put_days(Repo *repo, uint32_t timeline, uint64_t first, uint64_t last)
-{
-    AUTO(fake_wal_done) FakeWal wal;
-    fake_wal_begin(&wal, 15);
-    for (uint64_t at = 5; at <= last; at++) {
-        add_commit(&wal, (uint32_t)(800 + at), (int64_t)at * 10);
-        fill_segment(&wal, 0);
-    }
-    put_segments(repo, &wal, timeline, first, last + 1);
-}
-
 static void test_info__of_an_unknown_cluster_has_no_generation(void **state)
 {
     (void)state;

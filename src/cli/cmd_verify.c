@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/progress_line.h"
+#include "conf/resolve.h"
+#include "flow/ticker.h"
+#include "job/verify.h"
+#include "os/clock.h"
+
+#include <inttypes.h>
+
+enum { TICK_MS = 200 };
+
+typedef struct Watch {
+    Progress progress;
+    ProgressLine line;
+} Watch;
+
+static void watch_tick(void *arg)
+{
+    Watch *const watch = arg;
+    const ProgressNow now = progress_now(&watch->progress);
+    progress_line_tick(&watch->line, &now, clock_monotonic_us());
+}
+
+static Err *verify_watched(VerifyResult *out, CommandCall *call, VerifyWork *work)
+{
+    Watch watch = {.progress = {.phase = ""}};
+    AUTO(ticker_stop) Ticker *ticker = NULL;
+    work->progress = &watch.progress;
+    progress_line_init(&watch.line, clock_monotonic_us());
+    if (!call->output->is_json && !settings_flag(call->settings, OPT_QUIET))
+        TRY(ticker_start(&ticker, TICK_MS, watch_tick, &watch));
+    Err *const err = verify_run(out, work, call->arena);
+    ticker_stop(&ticker);
+    progress_line_clear();
+    return err;
+}
+
+static const char *state_name(VerifyState state)
+{
+    static const char *const names[] = {[VERIFY_GOOD] = "good",
+                                        [VERIFY_BROKEN] = "broken",
+                                        [VERIFY_DAMAGED] = "damaged",
+                                        [VERIFY_INTERRUPTED] = "interrupted"};
+    return names[state];
+}
+
+static void result_json(json_t *to, const VerifyResult *result, int64_t duration_us)
+{
+    json_t *const backups = json_array();
+    for (size_t i = 0; i < result->backup_count; i++)
+        json_array_append_new(
+            backups, json_pack("{s:s, s:s, s:i, s:s}", "label", result->backups[i].label.text, "repository",
+                               result->backups[i].repo, "generation", (int)result->backups[i].generation,
+                               "state", state_name(result->backups[i].state)));
+    json_object_set_new(to, "objects", json_integer((json_int_t)result->objects));
+    json_object_set_new(to, "bytes", json_integer((json_int_t)result->bytes));
+    json_object_set_new(to, "faulty_objects", json_integer((json_int_t)result->faulty));
+    json_object_set_new(to, "strangers", json_integer((json_int_t)result->strangers));
+    json_object_set_new(to, "gaps", json_integer((json_int_t)result->gaps));
+    json_object_set_new(to, "backups", backups);
+    json_object_set_new(to, "seconds", json_real((double)duration_us / 1e6));
+}
+
+static void result_show(Output *output, const VerifyResult *result, const VerifyWork *work,
+                        int64_t duration_us)
+{
+    size_t counts[VERIFY_INTERRUPTED + 1] = {0};
+    for (size_t i = 0; i < result->backup_count; i++) {
+        const VerifyBackup *const backup = &result->backups[i];
+        counts[backup->state]++;
+        if (backup->state != VERIFY_GOOD)
+            output_text(output, "backup %s in repository %s: %s\n", backup->label.text, backup->repo,
+                        state_name(backup->state));
+    }
+    const uint64_t seconds_us = duration_us > 0 ? (uint64_t)duration_us : 1;
+    output_text(output,
+                "verify done: %" PRIu64 " objects, %s in %s (%s/s)%s; %" PRIu64
+                " faulty; backups: %zu good, %zu broken, "
+                "%zu damaged, %zu interrupted\n",
+                result->objects, size_text(result->bytes).text, duration_text(duration_us).text,
+                size_text(result->bytes * 1000 / (seconds_us / 1000 + 1)).text,
+                work->options.depth == VERIFY_NAMES ? ", names and sizes only" : "", result->faulty,
+                counts[VERIFY_GOOD], counts[VERIFY_BROKEN], counts[VERIFY_DAMAGED],
+                counts[VERIFY_INTERRUPTED]);
+}
+
+Err *cmd_verify(CommandCall *call)
+{
+    ClusterOptions cluster;
+    TRY(conf_cluster(&cluster, call->settings, call->arena));
+    VerifyWork work = {
+        .cluster = &cluster,
+        .options = {.depth = settings_flag(call->settings, OPT_QUICK) ? VERIFY_NAMES : VERIFY_ALL,
+                    .backup = settings_text(call->settings, OPT_BACKUP, NULL)},
+        .report = call->report};
+    VerifyResult result;
+    const int64_t begun_us = clock_monotonic_us();
+    TRY(verify_watched(&result, call, &work));
+    const int64_t duration_us = clock_monotonic_us() - begun_us;
+    result_json(call->output->document, &result, duration_us);
+    result_show(call->output, &result, &work, duration_us);
+    return NULL;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "job/verify.h"
+
+#include "base/text.h"
+#include "job/verify_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The size nearly every cluster has: by it WAL names are judged when the cluster object cannot be read. */
+enum { SEGMENT_BYTES_COMMON = 16 << 20 };
+
+Err *verify_found(VerifyRun *run, Err *err)
+{
+    if (!err || err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED) || err_is(err, ERR_BUG))
+        return err;
+    if (!err_is(err, ERR_DENIED) && !err_is(err, ERR_GAP))
+        err = err_become(err, ERR_CORRUPT);
+    if (run->work->cluster->repo_count > 1)
+        err = err_detail(err, "In the repository %s.", run->repo->name);
+    lock_take(&run->lock);
+    report_fault(&run->found, err);
+    lock_release(&run->lock);
+    return NULL;
+}
+
+const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number)
+{
+    for (size_t i = 0; i < run->generation_count; i++) {
+        if (run->generations[i].generation.root.generation == number)
+            return &run->generations[i];
+    }
+    return NULL;
+}
+
+/* What stands at the root: the repository's object, keys, clusters. Anything else does not belong there. */
+static Err *root_entry(void *arg, const ObjectEntry *entry)
+{
+    VerifyRun *const run = arg;
+    char name[KEY_NAME_MAX + 2] = {0};
+    const size_t len = strlen(entry->key);
+    if (text_equal(entry->key, KEY_REPOSITORY) || text_equal(entry->key, "key/"))
+        return NULL;
+    if (len < sizeof name && len > 1 && entry->key[len - 1] == '/') {
+        memcpy(name, entry->key, len - 1);
+        Err *err = key_name_check("cluster", name);
+        if (!err)
+            return NULL;
+        err_free(&err);
+    }
+    run->result->strangers++;
+    report_warn(&run->found, "verify/STRANGER", "%s is no part of a repository", entry->key);
+    report_hint(&run->found, "nothing of pgstrata needs it; move it elsewhere");
+    return NULL;
+}
+
+static Err *generation_number(void *arg, const ObjectEntry *entry)
+{
+    uint32_t number;
+    if (key_generation_matches(&number, key_object_name(entry->key)))
+        buf_add(arg, &number, sizeof number);
+    return NULL;
+}
+
+static Err *generations_read(VerifyRun *run)
+{
+    const char *const cluster = run->work->cluster->name;
+    AUTO(buf_done) Buf numbers = {0};
+    TRY(store_list(run->repo->store, key_cluster_folder(cluster).text, (ListOpts){.one_level = true},
+                   generation_number, &numbers));
+    run->generation_count = numbers.len / sizeof(uint32_t);
+    VerifyGeneration *const list = arena_alloc(run->arena, run->generation_count * sizeof *list);
+    for (size_t i = 0; i < run->generation_count; i++) {
+        Generation *const generation = &list[i].generation;
+        KeyRoot root;
+        uint32_t number;
+        memcpy(&number, numbers.data + i * sizeof number, sizeof number);
+        TRY(key_root_make(&root, cluster, number));
+        TRY(backup_list(&list[i].backups, &list[i].backup_count, run->repo, &root, run->arena));
+        Err *err = generation_load(generation, run->repo, &root);
+        list[i].is_known = !err;
+        if (!err)
+            continue;
+        *generation = (Generation){.root = root, .segment_bytes = SEGMENT_BYTES_COMMON};
+        TRY(verify_found(
+            run, err_hint(err_doing(err, "%s", key_cluster(&root).text),
+                          "without it nothing of this generation can be restored; copy the object from "
+                          "another repository, or write it anew with setup while the cluster still runs")));
+    }
+    run->generations = list;
+    return NULL;
+}
+
+/* Finds the generation that has the asked backup. */
+static Err *scope_find(VerifyRun *run)
+{
+    if (!run->work->options.backup)
+        return NULL;
+    VerifyScope scope = {.is_limited = true};
+    BackupRecord record;
+    TRY(label_parse(&scope.label, run->work->options.backup));
+    for (size_t i = run->generation_count; i-- > 0;) {
+        const KeyRoot *const root = &run->generations[i].generation.root;
+        Err *err = backup_record_load(&record, run->repo, root, scope.label, run->arena);
+        if (!err)
+            err = backup_packs_load(&scope.packs, run->repo, root, scope.label, run->arena);
+        if (err_is(err, ERR_NOT_FOUND)) {
+            err_free(&err);
+            continue;
+        }
+        TRY(err);
+        scope.generation = root->generation;
+        scope.start = record.start_lsn;
+        scope.stop = record.stop_lsn;
+        run->scope = scope;
+        return NULL;
+    }
+    return err_hint(
+        ERR(NOT_FOUND, "the repository %s has no committed backup %s", run->repo->name, scope.label.text),
+        "\"pgstrata info\" lists the backups");
+}
+
+static Err *look_through(VerifyRun *run)
+{
+    TRY(generations_read(run));
+    TRY(scope_find(run));
+    if (!run->scope.is_limited)
+        TRY(store_list(run->repo->store, "", (ListOpts){.one_level = true}, root_entry, run));
+    TRY(verify_objects(run));
+    for (size_t i = 0; i < run->generation_count; i++) {
+        const VerifyGeneration *const generation = &run->generations[i];
+        if (run->scope.is_limited && run->scope.generation != generation->generation.root.generation)
+            continue;
+        TRY(verify_backups(run, generation));
+        if (generation->is_known)
+            TRY(verify_wal(run, generation));
+    }
+    return NULL;
+}
+
+static void run_done(VerifyRun *run)
+{
+    report_done(&run->found);
+    buf_done(&run->backups);
+    buf_done(&run->packs);
+    buf_done(&run->damaged_wal);
+    lock_done(&run->lock);
+}
+
+Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *arena)
+{
+    VerifyResult result = {0};
+    AUTO(run_done) VerifyRun run = {.work = work, .repo = repo, .result = &result, .arena = arena};
+    lock_init(&run.lock);
+    Err *const err = look_through(&run);
+    report_join(work->report, &run.found);
+    TRY(err);
+    result.objects = counter_get(&run.objects);
+    result.bytes = counter_get(&run.bytes);
+    result.faulty = counter_get(&run.faulty);
+    result.backup_count = run.backups.len / sizeof(VerifyBackup);
+    result.backups = (const VerifyBackup *)(const void *)arena_bytes(arena, buf_span(&run.backups)).ptr;
+    *out = result;
+    return NULL;
+}
+
+static void result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
+{
+    all->objects += one->objects;
+    all->bytes += one->bytes;
+    all->faulty += one->faulty;
+    all->strangers += one->strangers;
+    all->gaps += one->gaps;
+    buf_add(backups, one->backups, one->backup_count * sizeof *one->backups);
+}
+
+/* One repository; an absent one is no reason to leave the others unseen. */
+static Err *repo_verify(VerifyResult *out, const RepoOptions *options, const VerifyWork *work, Arena *arena)
+{
+    AUTO(repo_free) Repo *repo = NULL;
+    const RepoSpec spec = {options->name, options->url, options->retry_timeout_ms, NULL};
+    TRY(repo_open(&repo, &spec));
+    return verify_repo(out, repo, work, arena);
+}
+
+Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena)
+{
+    VerifyResult all = {0};
+    AUTO(buf_done) Buf backups = {0};
+    AUTO(err_free) Err *first = NULL;
+    for (size_t i = 0; i < work->cluster->repo_count; i++) {
+        VerifyResult one = {0};
+        Err *err = repo_verify(&one, &work->cluster->repos[i], work, arena);
+        if (err_is(err, ERR_CANCELED))
+            return err;
+        result_add(&all, &backups, &one);
+        if (err && first)
+            report_fault(work->report, err);
+        else if (err)
+            first = err;
+    }
+    if (first)
+        return TAKE(first);
+    all.backup_count = backups.len / sizeof(VerifyBackup);
+    all.backups = (const VerifyBackup *)(const void *)arena_bytes(arena, buf_span(&backups)).ptr;
+    *out = all;
+    return NULL;
+}

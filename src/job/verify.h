@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * job/verify.h - is everything there, and is every byte what it was?
+ *
+ * Each repository of the cluster is looked through by itself: every object of the cluster, of all its generations, is
+ * read and checked against its own sums, its name, and what it says of the cluster; then each committed backup is
+ * followed: its packs by size and SHA-256, its manifest to the last extent, its WAL from start to stop; then the gaps.
+ * What is wrong becomes a fault in the report, with what it breaks and what can be done. Corrupt or missing objects are
+ * CORRUPT, missing WAL of a backup is GAP; a gap that breaks no backup is a warning, as is what does not belong here.
+ *
+ * A backup that was begun and not committed is no damage, nor is the end of the archive: whether newer objects were lost
+ * only the host that wrote them can know.
+ *
+ * Memory: an index a worker, 80 bytes a pack, the manifest's leaf being read.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "flow/progress.h"
+#include "job/options.h"
+#include "job/report.h"
+#include "repo/label.h"
+#include "repo/repo.h"
+
+typedef enum VerifyDepth {
+    VERIFY_ALL,   /* every byte */
+    VERIFY_NAMES, /* names, sizes and the small objects of backups; no data is read */
+} VerifyDepth;
+
+typedef struct VerifyOptions {
+    VerifyDepth depth;
+    const char *backup; /* label: only what this one needs; NULL: everything */
+} VerifyOptions;
+
+typedef enum VerifyState {
+    VERIFY_GOOD,
+    VERIFY_BROKEN,      /* WAL is missing */
+    VERIFY_DAMAGED,     /* something it needs is corrupt or missing */
+    VERIFY_INTERRUPTED, /* running, or broken off: not committed */
+} VerifyState;
+
+typedef struct VerifyBackup {
+    const char *repo;
+    uint32_t generation;
+    BackupLabel label;
+    VerifyState state;
+} VerifyBackup;
+
+typedef struct VerifyResult {
+    uint64_t objects;
+    uint64_t bytes;     /* stored bytes of these objects; read ones, unless VERIFY_NAMES */
+    uint64_t faulty;    /* objects with a fault */
+    uint64_t strangers; /* names that are no object of a repository */
+    uint64_t gaps;
+    const VerifyBackup *backups; /* in the arena */
+    size_t backup_count;
+} VerifyResult;
+
+typedef struct VerifyWork {
+    const ClusterOptions *cluster;
+    VerifyOptions options;
+    Progress *progress;
+    Report *report;
+} VerifyWork;
+
+/* Errors: only what ends the work (AWAY, CANCELED; NOT_FOUND: no such backup); findings are in the report. */
+MUST Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena);
+/* The same for one repository that is open. */
+MUST Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *arena);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * Backups, followed from their commit: the list of packs against the packs that are there, the manifest to its last
+ * extent, side data. The first thing wrong with a backup is told; it is enough to know that it cannot be trusted.
+ */
+#include "job/verify_priv.h"
+
+#include "base/text.h"
+#include "flow/pool.h"
+#include "os/signal.h"
+#include "repo/place_store.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One committed backup, in the hands of one worker. */
+typedef struct Following {
+    VerifyRun *run;
+    const Generation *generation;
+    BackupLabel label;
+    BackupRecord record;
+    PackUses packs;
+} Following;
+
+static Err *pack_compare_seen(const Following *of, const PackUse *use)
+{
+    const PackSeen *const seen = verify_pack(of->run, of->generation->root.generation, use->label, use->pack);
+    const Key key = key_pack(&of->generation->root, use->label, use->pack);
+    if (!seen)
+        return ERR(CORRUPT, "it draws on %s, which is not there", key.text);
+    if (seen->is_damaged)
+        return ERR(CORRUPT, "it draws on %s, which is damaged", key.text);
+    if (seen->stored_bytes != use->stored_bytes)
+        return ERR(CORRUPT, "it draws on %s with %" PRIu64 " bytes, there are %" PRIu64, key.text,
+                   use->stored_bytes, seen->stored_bytes);
+    if (of->run->work->options.depth == VERIFY_ALL && !sha256_equal(&seen->sha256, &use->sha256))
+        return ERR(CORRUPT, "it draws on %s with SHA-256 %s, that object has %s", key.text,
+                   sha256_text(&use->sha256).text, sha256_text(&seen->sha256).text);
+    return NULL;
+}
+
+static int use_compare(const void *a, const void *b)
+{
+    const PackUse *const x = a, *const y = b;
+    const int order = strcmp(x->label.text, y->label.text);
+    return order ? order : (x->pack > y->pack) - (x->pack < y->pack);
+}
+
+/* Are plain bytes [offset, offset + size) in a pack that the backup lists? */
+static Err *bytes_check(const Following *of, const PackUse *wanted, uint64_t offset, uint64_t size)
+{
+    const PackUse *const use =
+        of->packs.count ? bsearch(wanted, of->packs.uses, of->packs.count, sizeof *wanted, use_compare)
+                        : NULL;
+    if (!use)
+        return ERR(CORRUPT, "pack-%06" PRIu32 " of %s is not in its list of packs", wanted->pack,
+                   wanted->label.text);
+    const PackSeen *const seen = verify_pack(of->run, of->generation->root.generation, use->label, use->pack);
+    if (!seen || offset > seen->plain_bytes || size > seen->plain_bytes - offset)
+        return ERR(CORRUPT,
+                   "bytes %" PRIu64 " to %" PRIu64 " of pack-%06" PRIu32
+                   " of %s are asked for, it holds %" PRIu64,
+                   offset, offset + size, use->pack, use->label.text, seen ? seen->plain_bytes : 0);
+    return NULL;
+}
+
+static Err *place_in_packs(const Following *of, const PlainPlace *place)
+{
+    const PackUse wanted = {.label = place->label, .pack = place->pack};
+    return place->size_bytes ? bytes_check(of, &wanted, place->offset, place->size_bytes) : NULL;
+}
+
+static Err *entry_check(const Following *of, const ManifestEntry *entry)
+{
+    for (size_t i = 0; i < entry->extent_count; i++) {
+        const Extent *const extent = &entry->extents[i];
+        const PackUse wanted = {.label = extent->label, .pack = extent->pack};
+        const uint64_t begin = (uint64_t)extent->first_block * PAGE_BYTES;
+        const uint64_t most = (uint64_t)extent->count * PAGE_BYTES;
+        const uint64_t left = entry->size_bytes - begin; /* the reader saw to it that it begins inside */
+        TRY_AS(bytes_check(of, &wanted, extent->offset, left < most ? left : most), "%s", entry->path);
+    }
+    return NULL;
+}
+
+static Err *manifest_check(const Following *of)
+{
+    AUTO(place_reader_free)
+    PlaceReader *places = place_reader_new(of->run->repo->store, &of->generation->root);
+    AUTO(manifest_close) ManifestReader *manifest = NULL;
+    TRY(place_in_packs(of, &of->record.manifest_root));
+    TRY(manifest_open(&manifest, place_leaf_in(places), &of->record.manifest_root));
+    for (size_t i = 0; i < manifest_leaf_count(manifest); i++) {
+        const PlainPlace leaf = manifest_leaf_place(manifest, i);
+        TRY(place_in_packs(of, &leaf));
+    }
+    for (;;) {
+        ManifestEntry entry;
+        bool is_end;
+        TRY(manifest_next(&entry, &is_end, manifest));
+        if (is_end)
+            break;
+        TRY(entry_check(of, &entry));
+    }
+    const ManifestTotals totals = manifest_totals(manifest);
+    if (totals.files != of->record.files || totals.size_bytes != of->record.size_bytes)
+        return ERR(CORRUPT,
+                   "the manifest has %" PRIu64 " files of %" PRIu64 " bytes, the record says %" PRIu64
+                   " of %" PRIu64,
+                   totals.files, totals.size_bytes, of->record.files, of->record.size_bytes);
+    for (size_t i = 0; i < of->record.side_count; i++) {
+        AUTO(buf_done) Buf side = {0};
+        TRY_AS(place_in_packs(of, &of->record.side[i].place), "%s", of->record.side[i].name);
+        TRY_AS(place_get(&side, places, &of->record.side[i].place), "%s", of->record.side[i].name);
+    }
+    return NULL;
+}
+
+static Err *backup_follow(Following *of, Arena *arena)
+{
+    const KeyRoot *const root = &of->generation->root;
+    BackupBegin begin;
+    TRY(backup_record_load(&of->record, of->run->repo, root, of->label, arena));
+    TRY(backup_begin_load(&begin, of->run->repo, root, of->label, arena));
+    TRY(backup_packs_load(&of->packs, of->run->repo, root, of->label, arena));
+    for (size_t i = 0; i < of->packs.count; i++)
+        TRY(pack_compare_seen(of, &of->packs.uses[i]));
+    return of->run->work->options.depth == VERIFY_ALL ? manifest_check(of) : NULL;
+}
+
+static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
+{
+    VerifyBackup *const backup = unit;
+    VerifyRun *const run = arg;
+    (void)pool;
+    (void)state;
+    AUTO(arena_free) Arena *arena = arena_new();
+    Following of = {.run = run,
+                    .generation = &verify_generation(run, backup->generation)->generation,
+                    .label = backup->label};
+    Err *err = backup_follow(&of, arena);
+    counter_add(&run->work->progress->files_done, 1);
+    if (!err)
+        return NULL;
+    backup->state = VERIFY_DAMAGED;
+    err = err_doing(err, "backup %s cannot be restored as it was", backup->label.text);
+    return verify_found(
+        run, err_hint(err, "copy what is missing from another repository, or take a full backup now; "
+                           "files that draw on other packs can still be restored"));
+}
+
+static bool is_in_scope(const VerifyRun *run, BackupLabel label)
+{
+    return !run->scope.is_limited || text_equal(run->scope.label.text, label.text);
+}
+
+/* A label that is not committed: running, broken off, or what is left of something. */
+static void uncommitted_tell(VerifyRun *run, const BackupEntry *entry)
+{
+    if (entry->has_begin) {
+        report_note(&run->found, "verify/INTERRUPTED",
+                    "backup %s is running or was interrupted: %" PRIu32 " packs, %s", entry->label.text,
+                    entry->pack_count, size_text(entry->stored_bytes).text);
+        return;
+    }
+    report_warn(&run->found, "verify/ORPHAN",
+                "%" PRIu32 " packs of %s have neither a begin nor a commit: %s that no backup of that label "
+                "accounts for",
+                entry->pack_count, entry->label.text, size_text(entry->stored_bytes).text);
+    report_hint(&run->found, "the begin object was lost; later backups may still draw on these packs");
+}
+
+typedef struct Producing {
+    VerifyBackup *backups;
+    size_t count;
+} Producing;
+
+typedef struct BackupRun {
+    VerifyRun *run;
+    Producing producing;
+} BackupRun;
+
+static Err *backups_produce(void *arg, Pool *pool)
+{
+    const BackupRun *const of = arg;
+    for (size_t i = 0; i < of->producing.count; i++) {
+        if (of->producing.backups[i].state != VERIFY_INTERRUPTED)
+            TRY(pool_push(pool, &of->producing.backups[i]));
+    }
+    return NULL;
+}
+
+static Err *backups_work(void *arg, Pool *pool, void *state, void *unit)
+{
+    return backup_work(((BackupRun *)arg)->run, pool, state, unit);
+}
+
+static bool stop_asked(void)
+{
+    return signal_stop_pending() != 0;
+}
+
+Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
+{
+    const KeyRoot *const root = &generation->generation.root;
+    const BackupEntry *const entries = generation->backups;
+    const size_t count = generation->backup_count;
+    BackupRun of = {.run = run,
+                    .producing = {.backups = arena_alloc(run->arena, count * sizeof(VerifyBackup))}};
+    for (size_t i = 0; i < count; i++) {
+        if (!is_in_scope(run, entries[i].label))
+            continue;
+        of.producing.backups[of.producing.count++] =
+            (VerifyBackup){.repo = arena_text(run->arena, run->repo->name),
+                           .generation = root->generation,
+                           .label = entries[i].label,
+                           .state = entries[i].is_committed ? VERIFY_GOOD : VERIFY_INTERRUPTED};
+        if (!entries[i].is_committed)
+            uncommitted_tell(run, &entries[i]);
+    }
+    progress_phase(run->work->progress, "following backups");
+    const PoolSpec spec = {.workers = (size_t)run->work->cluster->jobs,
+                           .arg = &of,
+                           .produce = backups_produce,
+                           .work = backups_work,
+                           .stop_asked = stop_asked};
+    TRY(pool_run(&spec));
+    buf_add(&run->backups, of.producing.backups, of.producing.count * sizeof(VerifyBackup));
+    return NULL;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * Every object by itself, in parallel. The main thread lists and hands out names, workers read. What a worker finds is
+ * kept behind the lock and never ends the run; a store that went away does.
+ */
+#include "job/verify_priv.h"
+
+#include "base/text.h"
+#include "flow/pool.h"
+#include "os/signal.h"
+#include "repo/branch.h"
+#include "repo/pack.h"
+#include "repo/wal_archive.h"
+#include "repo/wal_object.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Unit {
+    VerifyObject object;
+    uint64_t size_bytes;
+    Key key;
+} Unit;
+
+static const char *hint_of(ContainerKind kind)
+{
+    switch (kind) {
+    case CONTAINER_PACK:
+        return "the backups that need it are named apart; copy the object from another repository, or take a "
+               "full backup now";
+    case CONTAINER_WAL:
+        return "no restore gets past this segment; copy the object from another repository, or take a backup "
+               "now, so "
+               "that later moments can be reached";
+    case CONTAINER_HISTORY:
+        return "no restore finds the way onto this timeline; copy the object from another repository, or put "
+               "the "
+               "file of the server's pg_wal in its place: take the object away, then run archive-push";
+    case CONTAINER_BEGIN:
+    case CONTAINER_PACKS:
+    case CONTAINER_BACKUP:
+        return "this backup cannot be trusted; copy the object from another repository, or take a full "
+               "backup now";
+    case CONTAINER_BRANCH:
+        return "which timelines are rightful is not known without it; copy the object from another "
+               "repository";
+    default:
+        return "copy the object from another repository";
+    }
+}
+
+static Err *wal_check(VerifyRun *run, const Unit *unit)
+{
+    const VerifyGeneration *const there = verify_generation(run, unit->object.generation);
+    if (!there || !there->is_known)
+        return NULL;
+    const Generation *const generation = &there->generation;
+    /* A second .partial has a key of its own, by which facts cannot be asked. */
+    if (!text_equal(unit->key.text, key_wal(&generation->root, unit->object.wal).text))
+        return NULL;
+    WalFacts facts;
+    TRY(wal_object_facts(&facts, run->repo->store, &generation->root, unit->object.wal));
+    if (facts.system_id.id != generation->system_id.id || facts.major != generation->major)
+        return ERR(CORRUPT, "it is of system id %s and PostgreSQL %u, the generation of %s and %u",
+                   system_id_text(facts.system_id).text, facts.major,
+                   system_id_text(generation->system_id).text, generation->major);
+    if (unit->object.kind != CONTAINER_WAL)
+        return NULL;
+    if (facts.plain_bytes != generation->segment_bytes)
+        return ERR(CORRUPT, "it holds %" PRIu64 " bytes, a segment has %" PRIu32, facts.plain_bytes,
+                   generation->segment_bytes);
+    AUTO(wal_summary_done) WalSummary summary = {0};
+    bool has_summary;
+    return wal_object_summary(&summary, &has_summary, run->repo->store, &generation->root, unit->object.wal);
+}
+
+static Err *history_check(VerifyRun *run, const Unit *unit)
+{
+    const VerifyGeneration *const there = verify_generation(run, unit->object.generation);
+    AUTO(arena_free) Arena *arena = arena_new();
+    History history;
+    return there ? wal_archive_history(&history, run->repo, &there->generation.root,
+                                       unit->object.wal.timeline, arena)
+                 : NULL;
+}
+
+static Err *pack_check(VerifyRun *run, const Unit *unit)
+{
+    AUTO(pack_close) PackReader *pack = NULL;
+    return pack_open(&pack, run->repo->store, &unit->key);
+}
+
+static void pack_seen(VerifyRun *run, const Unit *unit, const ContainerSummary *summary)
+{
+    PackSeen seen = {.generation = unit->object.generation,
+                     .label = unit->object.label,
+                     .pack = unit->object.pack,
+                     .is_damaged = !summary,
+                     .stored_bytes = unit->size_bytes};
+    if (summary) {
+        seen.plain_bytes = summary->plain_bytes;
+        seen.sha256 = summary->sha256;
+    }
+    lock_take(&run->lock);
+    buf_add(&run->packs, &seen, sizeof seen);
+    lock_release(&run->lock);
+}
+
+static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *unit)
+{
+    const ContainerExpect expect = {.kind = unit->object.kind, .name = key_object_name(unit->key.text)};
+    TRY(container_verify(summary, run->repo->store, unit->key.text, &expect));
+    switch (unit->object.kind) {
+    case CONTAINER_WAL:
+    case CONTAINER_WAL_PARTIAL:
+    case CONTAINER_BACKUP_HISTORY:
+        return wal_check(run, unit);
+    case CONTAINER_HISTORY:
+        return history_check(run, unit);
+    case CONTAINER_PACK:
+        return pack_check(run, unit);
+    default:
+        return NULL;
+    }
+}
+
+static Err *unit_fault(VerifyRun *run, const Unit *unit, Err *err)
+{
+    if (unit->object.kind == CONTAINER_PACK)
+        pack_seen(run, unit, NULL);
+    if (unit->object.kind == CONTAINER_WAL) {
+        const WalDamaged damaged = {unit->object.generation, unit->object.wal};
+        lock_take(&run->lock);
+        buf_add(&run->damaged_wal, &damaged, sizeof damaged);
+        lock_release(&run->lock);
+    }
+    counter_add(&run->faulty, 1);
+    if (!strstr(err_text(err), unit->key.text))
+        err = err_doing(err, "%s", unit->key.text);
+    return verify_found(run, err_hint(err, "%s", hint_of(unit->object.kind)));
+}
+
+static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
+{
+    VerifyRun *const run = arg;
+    const Unit *const unit = work;
+    (void)pool;
+    (void)state;
+    ContainerSummary summary = {0};
+    Err *err = NULL;
+    if (run->work->options.depth == VERIFY_NAMES)
+        err = unit->size_bytes ? NULL : ERR(CORRUPT, "%s is empty", unit->key.text);
+    else
+        err = unit_check(&summary, run, unit);
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return err;
+    counter_add(&run->objects, 1);
+    counter_add(&run->bytes, unit->size_bytes);
+    counter_add(&run->work->progress->bytes_done, unit->size_bytes);
+    counter_add(&run->work->progress->files_done, 1);
+    if (err)
+        return unit_fault(run, unit, err);
+    if (unit->object.kind == CONTAINER_PACK)
+        pack_seen(run, unit, &summary);
+    return NULL;
+}
+
+static bool scope_has_pack(const VerifyScope *scope, const VerifyObject *object)
+{
+    for (size_t i = 0; i < scope->packs.count; i++) {
+        const PackUse *const use = &scope->packs.uses[i];
+        if (use->pack == object->pack && text_equal(use->label.text, object->label.text))
+            return true;
+    }
+    return false;
+}
+
+static bool scope_has(const VerifyScope *scope, const VerifyObject *object)
+{
+    if (!scope->is_limited)
+        return true;
+    if (object->generation && object->generation != scope->generation)
+        return false;
+    switch (object->kind) {
+    case CONTAINER_PACK:
+        return scope_has_pack(scope, object);
+    case CONTAINER_BEGIN:
+    case CONTAINER_PACKS:
+    case CONTAINER_BACKUP:
+        return text_equal(object->label.text, scope->label.text);
+    case CONTAINER_WAL:
+    case CONTAINER_WAL_PARTIAL:
+    case CONTAINER_BACKUP_HISTORY:
+        return wal_name_end(object->wal).at > scope->start.at &&
+               wal_name_start(object->wal).at < scope->stop.at;
+    default:
+        return true;
+    }
+}
+
+typedef struct Lister {
+    VerifyRun *run;
+    Pool *pool; /* NULL: only count */
+    bool is_counting;
+} Lister;
+
+static uint32_t segment_bytes_for(const VerifyRun *run, const char *key)
+{
+    uint32_t number;
+    const VerifyGeneration *const generation =
+        key_generation_matches(&number, key_object_name(key)) ? verify_generation(run, number) : NULL;
+    return generation ? generation->generation.segment_bytes : WAL_SEGMENT_BYTES_MIN;
+}
+
+static Err *object_entry(void *arg, const ObjectEntry *entry)
+{
+    const Lister *const lister = arg;
+    VerifyRun *const run = lister->run;
+    Unit unit = {.size_bytes = entry->info.size_bytes};
+    if (!verify_object_of(&unit.object, entry->key, run->work->cluster->name,
+                          segment_bytes_for(run, entry->key))) {
+        if (!lister->is_counting || run->scope.is_limited)
+            return NULL;
+        run->result->strangers++;
+        report_warn(&run->found, "verify/STRANGER", "%s is no object of this cluster", entry->key);
+        report_hint(&run->found, "nothing of pgstrata needs it; move it elsewhere");
+        return NULL;
+    }
+    if (!scope_has(&run->scope, &unit.object))
+        return NULL;
+    if (lister->is_counting) {
+        counter_add(&run->work->progress->bytes_total, unit.size_bytes);
+        counter_add(&run->work->progress->files_total, 1);
+        return NULL;
+    }
+    (void)memcpy(unit.key.text, entry->key, strlen(entry->key) + 1); /* stores give no longer keys */
+    Unit *const own = mem_new(sizeof *own);
+    *own = unit;
+    return pool_push(lister->pool, own);
+}
+
+static Err *objects_list(Lister *lister)
+{
+    const VerifyRun *const run = lister->run;
+    ObjectInfo info;
+    TRY(store_stat(&info, run->repo->store, KEY_REPOSITORY));
+    TRY(object_entry(lister, &(ObjectEntry){KEY_REPOSITORY, info}));
+    return store_list(run->repo->store, key_cluster_folder(run->work->cluster->name).text, (ListOpts){0},
+                      object_entry, lister);
+}
+
+static Err *units_produce(void *arg, Pool *pool)
+{
+    Lister lister = {.run = arg, .pool = pool};
+    return objects_list(&lister);
+}
+
+static void unit_free(void *unit)
+{
+    mem_free(&unit);
+}
+
+static bool stop_asked(void)
+{
+    return signal_stop_pending() != 0;
+}
+
+static int pack_compare(const void *a, const void *b)
+{
+    const PackSeen *const x = a, *const y = b;
+    if (x->generation != y->generation)
+        return x->generation < y->generation ? -1 : 1;
+    const int order = strcmp(x->label.text, y->label.text);
+    return order ? order : (x->pack > y->pack) - (x->pack < y->pack);
+}
+
+const PackSeen *verify_pack(const VerifyRun *run, uint32_t generation, BackupLabel label, uint32_t pack)
+{
+    const PackSeen wanted = {.generation = generation, .label = label, .pack = pack};
+    return run->packs.len ? bsearch(&wanted, run->packs.data, run->packs.len / sizeof wanted, sizeof wanted,
+                                    pack_compare)
+                          : NULL;
+}
+
+Err *verify_objects(VerifyRun *run)
+{
+    Lister counting = {.run = run, .is_counting = true};
+    progress_phase(run->work->progress, "listing");
+    TRY(objects_list(&counting));
+    progress_phase(run->work->progress, "verifying objects");
+    const PoolSpec spec = {.workers = (size_t)run->work->cluster->jobs,
+                           .arg = run,
+                           .produce = units_produce,
+                           .work = unit_work,
+                           .unit_free = unit_free,
+                           .stop_asked = stop_asked};
+    TRY(pool_run(&spec));
+    if (run->packs.len)
+        qsort(run->packs.data, run->packs.len / sizeof(PackSeen), sizeof(PackSeen), pack_compare);
+    return NULL;
+}

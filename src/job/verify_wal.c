@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * The WAL of a generation as a whole: can every backup be made consistent, can one go on from it, are the timelines
+ * told? That a segment is damaged was found object by object; here it is tied to the backups that need it.
+ */
+#include "job/verify_priv.h"
+
+#include "base/text.h"
+#include "job/info.h"
+
+#include <inttypes.h>
+
+static VerifyBackup *backup_of(VerifyRun *run, uint32_t generation, BackupLabel label)
+{
+    VerifyBackup *const backups = (VerifyBackup *)(void *)run->backups.data;
+    for (size_t i = 0; i < run->backups.len / sizeof *backups; i++) {
+        if (backups[i].generation == generation && text_equal(backups[i].label.text, label.text))
+            return &backups[i];
+    }
+    return NULL;
+}
+
+static Err *broken_tell(VerifyRun *run, VerifyBackup *backup, const InfoBackup *info)
+{
+    if (backup->state == VERIFY_GOOD)
+        backup->state = VERIFY_BROKEN;
+    Err *const err =
+        info->missing.segment_bytes
+            ? ERR(GAP,
+                  "backup %s cannot be restored: WAL %s, which it needs to become consistent, is missing",
+                  info->label.text, wal_name_text(info->missing).text)
+            : ERR(GAP, "backup %s cannot be restored: its timeline %" PRIu32 " is not known here up to %s",
+                  info->label.text, info->record.timeline.id, lsn_text(info->record.stop_lsn).text);
+    return verify_found(run,
+                        err_hint(err, "if the server still has the segment in pg_wal, archive-push stores "
+                                      "it; else take a new backup now"));
+}
+
+/* Is the segment one that the backup needs to become consistent? */
+static bool needs(const BackupRecord *record, WalName name)
+{
+    return !record->offline && record->timeline.id == name.timeline.id &&
+           wal_name_end(name).at > record->start_lsn.at && wal_name_start(name).at < record->stop_lsn.at;
+}
+
+static Err *damaged_wal_tell(VerifyRun *run, VerifyBackup *backup, const InfoBackup *info)
+{
+    const WalDamaged *const damaged = (const WalDamaged *)(const void *)run->damaged_wal.data;
+    for (size_t i = 0; i < run->damaged_wal.len / sizeof *damaged; i++) {
+        if (damaged[i].generation != backup->generation || !needs(&info->record, damaged[i].name))
+            continue;
+        backup->state = VERIFY_DAMAGED;
+        return verify_found(
+            run, err_hint(ERR(CORRUPT,
+                              "backup %s cannot be restored: WAL %s, which it needs to become consistent, is "
+                              "damaged",
+                              info->label.text, wal_name_text(damaged[i].name).text),
+                          "copy the segment from another repository, or take a new backup now"));
+    }
+    return NULL;
+}
+
+static Err *backups_judge(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
+{
+    for (size_t i = 0; i < info->backup_count; i++) {
+        const InfoBackup *const known = &info->backups[i];
+        VerifyBackup *const backup = backup_of(run, generation->generation.root.generation, known->label);
+        if (!backup || known->state == INFO_BACKUP_INTERRUPTED || known->state == INFO_BACKUP_DAMAGED)
+            continue;
+        if (known->state == INFO_BACKUP_BROKEN)
+            TRY(broken_tell(run, backup, known));
+        else
+            TRY(damaged_wal_tell(run, backup, known));
+    }
+    return NULL;
+}
+
+/* What a gap costs: the way from the backups before it to the moments behind it. */
+static void gaps_tell(VerifyRun *run, const Info *info)
+{
+    run->result->gaps += info->gap_count;
+    for (size_t i = 0; i < info->gap_count; i++) {
+        const InfoGap *const gap = &info->gaps[i];
+        AUTO(buf_done) Buf text = {0};
+        buf_addf(&text, "WAL %s to %s is missing on timeline %" PRIu32 ", %" PRIu64 " segment%s",
+                 wal_name_text(gap->first).text, wal_name_text(gap->last).text, gap->branch.id, gap->segments,
+                 gap->segments == 1 ? "" : "s");
+        if (gap->break_count) {
+            buf_add_text(&text, "; backups that need it:");
+            for (size_t j = 0; j < gap->break_count; j++)
+                buf_addf(&text, " %s", gap->breaks[j].text);
+            report_warn(&run->found, "verify/GAP", "%s", buf_text(&text));
+        } else {
+            report_warn(&run->found, "verify/GAP", "%s; it breaks no backup, but no restore gets past it",
+                        buf_text(&text));
+        }
+        report_hint(&run->found, "moments behind the gap are reached from backups taken after it");
+    }
+}
+
+/* A timeline that production does not come from, and whose origin nobody tells. */
+static Err *timelines_judge(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
+{
+    const KeyRoot *const root = &generation->generation.root;
+    for (size_t i = 0; i < info->timeline_count; i++) {
+        const InfoTimeline *const timeline = &info->timelines[i];
+        if (!timeline->wal || !timeline->wal->segments)
+            continue;
+        const bool begins_here =
+            timeline->timeline.id == 1 || (timeline->record && !timeline->record->parent.id);
+        if (!begins_here && !timeline->wal->has_history)
+            TRY(verify_found(
+                run, err_hint(ERR(CORRUPT, "%s is missing: nothing on timeline %" PRIu32 " can be restored",
+                                  key_history(root, timeline->timeline).text, timeline->timeline.id),
+                              "if the server still has the file in pg_wal, archive-push stores it; else "
+                              "copy it from another repository")));
+        if (!timeline->record && !timeline->is_on_production)
+            TRY(verify_found(
+                run,
+                err_hint(ERR(CORRUPT, "%s is missing: whether timeline %" PRIu32 " is rightful is not known",
+                             key_branch(root, timeline->timeline).text, timeline->timeline.id),
+                         "copy it from another repository, or say so with takeover")));
+    }
+    return NULL;
+}
+
+Err *verify_wal(VerifyRun *run, const VerifyGeneration *generation)
+{
+    AUTO(report_done) Report twice = {0}; /* what cannot be read was told with its object */
+    Info info;
+    progress_phase(run->work->progress, "following WAL");
+    Err *err = info_of_generation(&info, run->repo, &generation->generation, &twice, run->arena);
+    if (err)
+        return verify_found(run, err_doing(err, "following the timelines of generation %" PRIu32,
+                                           generation->generation.root.generation));
+    TRY(backups_judge(run, generation, &info));
+    if (run->scope.is_limited)
+        return NULL;
+    gaps_tell(run, &info);
+    return timelines_judge(run, generation, &info);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "unit.h"
+
+#include "job/archive_unit.h"
+#include "job/backup_unit.h"
+#include "job/verify.h"
+#include "job/verify_object.h"
+#include "store/faulty.h"
+
+/* A small repository with one of every kind: two timelines, a failover, a backup. */
+typedef struct Scene {
+    Repo *repo;
+    Arena *arena;
+    Report report;
+    VerifyResult result;
+} Scene;
+
+static void scene_done(Scene *scene)
+{
+    repo_free(&scene->repo);
+    arena_free(&scene->arena);
+    report_done(&scene->report);
+}
+
+#define LABEL "20260101-000050F"
+
+static Scene scene_new(void)
+{
+    Scene scene = {.repo = new_repo("main"), .arena = arena_new()};
+    put_generation(scene.repo);
+    put_branch(scene.repo, 1, 0, (Lsn){0});
+    put_days(scene.repo, 1, 5, 7);
+    put_history(scene.repo, 2, "1\t0/780000\tx\n");
+    put_branch(scene.repo, 2, 1, (Lsn){0x780000});
+    put_days(scene.repo, 2, 7, 8);
+    put_full_backup(scene.repo, LABEL, SEGMENT(5), (Lsn){SEGMENT(6).at + 8192});
+    return scene;
+}
+
+static Err *verify_at(Scene *scene, VerifyOptions options)
+{
+    static const RepoOptions repos[] = {{.name = "main", .url = "/nowhere"}};
+    const ClusterOptions cluster = {.name = "main", .repos = repos, .repo_count = 1, .jobs = 2};
+    Progress progress = {.phase = ""};
+    const VerifyWork work = {
+        .cluster = &cluster, .options = options, .progress = &progress, .report = &scene->report};
+    report_done(&scene->report);
+    scene->report = (Report){0};
+    return verify_repo(&scene->result, scene->repo, &work, scene->arena);
+}
+
+static void look(Scene *scene)
+{
+    ASSERT_OK(verify_at(scene, (VerifyOptions){.depth = VERIFY_ALL}));
+}
+
+/* Is there a fault of the class whose text has `part` in it? */
+static bool is_told(const Report *report, ErrClass class, const char *part)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const Notice *const notice = &report->notices[i];
+        if (notice->level == NOTICE_FAULT && notice->class == class && strstr(notice->text, part))
+            return true;
+    }
+    return false;
+}
+
+static bool is_warned(const Report *report, const char *part)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->notices[i].level == NOTICE_WARNING && strstr(report->notices[i].text, part))
+            return true;
+    }
+    return false;
+}
+
+typedef struct Keys {
+    Key keys[64];
+    size_t count;
+} Keys;
+
+static Err *key_add(void *arg, const ObjectEntry *entry)
+{
+    Keys *const keys = arg;
+    assert_true(keys->count < COUNT_OF(keys->keys));
+    strcpy(keys->keys[keys->count++].text, entry->key);
+    return NULL;
+}
+
+static Keys all_keys(Repo *repo)
+{
+    Keys keys = {.count = 0};
+    ASSERT_OK(store_list(repo->store, "", (ListOpts){0}, key_add, &keys));
+    return keys;
+}
+
+static void object_take(Buf *out, Scene *scene, const Key *key)
+{
+    ASSERT_OK(store_get_all(out, scene->repo->store, key->text, RANGE_ALL, 1 << 24));
+    ASSERT_OK(store_remove(scene->repo->store, key->text));
+}
+
+static void object_put(Scene *scene, const Key *key, Span bytes)
+{
+    ASSERT_OK(store_remove(scene->repo->store, key->text));
+    ASSERT_OK(store_put_all(scene->repo->store, key->text, bytes));
+}
+
+static Key segment_key(uint32_t timeline, uint64_t segment)
+{
+    return key_wal(&unit_generation.root, segment_name(timeline, segment));
+}
+
+static void test_verify__finds_nothing_in_a_good_repository(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    look(&scene);
+    assert_int_equal(scene.report.count, 0);
+    assert_int_equal(scene.result.objects, all_keys(scene.repo).count);
+    assert_int_equal(scene.result.faulty, 0);
+    assert_int_equal(scene.result.backup_count, 1);
+    assert_int_equal(scene.result.backups[0].state, VERIFY_GOOD);
+    ASSERT_OK(verify_at(&scene, (VerifyOptions){.depth = VERIFY_NAMES}));
+    assert_int_equal(scene.report.count, 0);
+    ASSERT_OK(verify_at(&scene, (VerifyOptions){.depth = VERIFY_ALL, .backup = LABEL}));
+    assert_int_equal(scene.report.count, 0);
+    assert_true(scene.result.objects < all_keys(scene.repo).count);
+}
+
+/* Every region of every object: head and name at the front, frames, index, SHA-256 and trailer at the end. */
+static void test_verify__finds_one_flipped_bit_anywhere(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const Keys keys = all_keys(scene.repo);
+    for (size_t i = 0; i < keys.count; i++) {
+        AUTO(buf_done) Buf bytes = {0};
+        object_take(&bytes, &scene, &keys.keys[i]);
+        const size_t steps = 12;
+        for (size_t step = 0; step <= steps; step++) {
+            const size_t at = step == steps ? bytes.len - 1 : step * step * bytes.len / (steps * steps);
+            bytes.data[at] ^= (uint8_t)(1 << step % 8);
+            object_put(&scene, &keys.keys[i], buf_span(&bytes));
+            look(&scene);
+            bytes.data[at] ^= (uint8_t)(1 << step % 8);
+            if (!is_told(&scene.report, ERR_CORRUPT, keys.keys[i].text))
+                fail_msg("%s: byte %zu of %zu flipped and not told", keys.keys[i].text, at, bytes.len);
+            assert_true(scene.result.faulty >= 1);
+        }
+        object_put(&scene, &keys.keys[i], buf_span(&bytes));
+    }
+    look(&scene);
+    assert_int_equal(scene.report.count, 0);
+}
+
+static void test_verify__finds_cut_objects(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const Keys keys = all_keys(scene.repo);
+    for (size_t i = 0; i < keys.count; i++) {
+        AUTO(buf_done) Buf bytes = {0};
+        object_take(&bytes, &scene, &keys.keys[i]);
+        const size_t lengths[] = {0, 1, bytes.len / 2, bytes.len - 32, bytes.len - 1};
+        for (size_t j = 0; j < COUNT_OF(lengths); j++) {
+            object_put(&scene, &keys.keys[i], span_of(bytes.data, lengths[j]));
+            look(&scene);
+            if (!is_told(&scene.report, ERR_CORRUPT, keys.keys[i].text))
+                fail_msg("%s: cut to %zu bytes and not told", keys.keys[i].text, lengths[j]);
+        }
+        object_put(&scene, &keys.keys[i], buf_span(&bytes));
+    }
+}
+
+static void test_verify__finds_swapped_objects(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    put_full_backup(scene.repo, "20260101-000110F", SEGMENT(5), (Lsn){SEGMENT(6).at + 8192});
+    const Key other = key_pack(&unit_generation.root, label_of("20260101-000110F"), 1);
+    const Key swaps[][2] = {
+        {segment_key(1, 5), segment_key(1, 6)},
+        {segment_key(1, 7), segment_key(2, 7)},
+        {key_branch(&unit_generation.root, (Timeline){1}), key_branch(&unit_generation.root, (Timeline){2})},
+        {key_pack(&unit_generation.root, label_of(LABEL), 1), other},
+        {key_backup_object(&unit_generation.root, label_of(LABEL), "begin"),
+         key_backup_object(&unit_generation.root, label_of("20260101-000110F"), "begin")}};
+    for (size_t i = 0; i < COUNT_OF(swaps); i++) {
+        AUTO(buf_done) Buf a = {0};
+        AUTO(buf_done) Buf b = {0};
+        object_take(&a, &scene, &swaps[i][0]);
+        object_take(&b, &scene, &swaps[i][1]);
+        object_put(&scene, &swaps[i][0], buf_span(&b));
+        object_put(&scene, &swaps[i][1], buf_span(&a));
+        look(&scene);
+        assert_true(is_told(&scene.report, ERR_CORRUPT, swaps[i][0].text));
+        assert_true(is_told(&scene.report, ERR_CORRUPT, swaps[i][1].text));
+        object_put(&scene, &swaps[i][0], buf_span(&a));
+        object_put(&scene, &swaps[i][1], buf_span(&b));
+    }
+}
+
+static void test_verify__names_what_is_missing_and_what_that_breaks(void **state)
+{
+    (void)state;
+    const KeyRoot *const root = &unit_generation.root;
+    const struct {
+        Key key;
+        ErrClass class;
+        const char *part;
+    } losses[] = {{key_pack(root, label_of(LABEL), 1), ERR_CORRUPT, "pack-000001, which is not there"},
+                  {key_backup_object(root, label_of(LABEL), "begin"), ERR_CORRUPT, "begin"},
+                  {key_backup_object(root, label_of(LABEL), "packs"), ERR_CORRUPT, "packs"},
+                  {key_cluster(root), ERR_CORRUPT, "main/g1/cluster"},
+                  {key_history(root, (Timeline){2}), ERR_CORRUPT, "00000002.history"},
+                  {key_branch(root, (Timeline){2}), ERR_CORRUPT, "branch/00000002"},
+                  {segment_key(1, 5), ERR_GAP, "000000010000000000000005"},
+                  {segment_key(1, 6), ERR_GAP, "000000010000000000000006"}};
+    for (size_t i = 0; i < COUNT_OF(losses); i++) {
+        AUTO(scene_done) Scene scene = scene_new();
+        ASSERT_OK(store_remove(scene.repo->store, losses[i].key.text));
+        look(&scene);
+        if (!is_told(&scene.report, losses[i].class, losses[i].part))
+            fail_msg("%s is missing and not told", losses[i].key.text);
+        ASSERT_OK(verify_at(&scene, (VerifyOptions){.depth = VERIFY_NAMES}));
+        if (!is_told(&scene.report, losses[i].class, losses[i].part))
+            fail_msg("%s is missing and not told by names", losses[i].key.text);
+    }
+}
+
+static void test_verify__ties_damage_to_the_backup(void **state)
+{
+    (void)state;
+    const Key keys[] = {segment_key(1, 5), key_pack(&unit_generation.root, label_of(LABEL), 1)};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        AUTO(scene_done) Scene scene = scene_new();
+        AUTO(buf_done) Buf bytes = {0};
+        object_take(&bytes, &scene, &keys[i]);
+        bytes.data[bytes.len / 2] ^= 4;
+        object_put(&scene, &keys[i], buf_span(&bytes));
+        look(&scene);
+        assert_true(is_told(&scene.report, ERR_CORRUPT, "backup " LABEL " cannot be restored"));
+        assert_int_equal(scene.result.backups[0].state, VERIFY_DAMAGED);
+        assert_int_equal(scene.result.faulty, 1);
+    }
+}
+
+static void test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    ASSERT_OK(store_remove(scene.repo->store, segment_key(2, 7).text));
+    look(&scene);
+    assert_true(is_warned(&scene.report, "000000020000000000000007"));
+    assert_true(is_warned(&scene.report, "breaks no backup"));
+    assert_false(scene.report.has_level[NOTICE_FAULT]);
+    assert_int_equal(scene.result.gaps, 1);
+    assert_int_equal(scene.result.backups[0].state, VERIFY_GOOD);
+}
+
+static void test_verify__tells_interruption_and_strangers_from_damage(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    put_begin(scene.repo, "20260101-000110F");
+    ASSERT_OK(store_put_all(scene.repo->store, "main/g1/wal/notes.txt", span_of("x", 1)));
+    ASSERT_OK(store_put_all(scene.repo->store, "main/g1/wal/00000001/000000010000000000000009.wal",
+                            span_of("x", 1)));
+    ASSERT_OK(store_put_all(scene.repo->store, "Thumbs.db", span_of("x", 1)));
+    look(&scene);
+    assert_false(scene.report.has_level[NOTICE_FAULT]);
+    assert_int_equal(scene.result.strangers, 3);
+    assert_true(is_warned(&scene.report, "main/g1/wal/notes.txt"));
+    assert_true(is_warned(&scene.report, "Thumbs.db"));
+    assert_int_equal(scene.result.backup_count, 2);
+    assert_int_equal(scene.result.backups[1].state, VERIFY_INTERRUPTED);
+}
+
+static void test_verify__finds_wal_of_another_cluster(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    Generation foreign = unit_generation;
+    foreign.system_id.id++;
+    const WalName name = segment_name(2, 9);
+    static uint8_t plain[FAKE_WAL_SEGMENT];
+    const WalObjectSpec spec = {.generation = &foreign, .name = name, .codec = CODEC_ZSTD, .level = 1};
+    AUTO(buf_done) Buf object = {0};
+    AUTO(err_free) Err *index_fault = NULL;
+    ASSERT_OK(wal_object_encode(&object, &index_fault, &spec, span_of(plain, sizeof plain)));
+    ASSERT_OK(store_put_all(scene.repo->store, key_wal(&unit_generation.root, name).text, buf_span(&object)));
+    look(&scene);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "system id"));
+}
+
+static void test_verify__finds_extents_beyond_the_pack(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    put_backup(scene.repo, "20260101-000110I", 1, SEGMENT(5), SEGMENT(6)); /* its root is in no pack */
+    look(&scene);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "20260101-000110I"));
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "not in its list of packs"));
+    assert_int_equal(scene.result.backups[0].state, VERIFY_GOOD);
+    assert_int_equal(scene.result.backups[1].state, VERIFY_DAMAGED);
+}
+
+static void test_verify__ends_when_the_store_goes_away(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    scene.repo->store = faulty_store_new(scene.repo->store);
+    for (unsigned nth = 1; nth < 60; nth += 7) {
+        faulty_plan(scene.repo->store, (FaultyPlan){.nth = nth, .fault_class = ERR_AWAY});
+        ASSERT_ERR(AWAY, verify_at(&scene, (VerifyOptions){.depth = VERIFY_ALL}));
+    }
+}
+
+static void test_verify_object_of__knows_every_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        ContainerKind kind;
+    } names[] = {
+        {"pgstrata", CONTAINER_REPOSITORY},
+        {"main/g1/cluster", CONTAINER_CLUSTER},
+        {"main/g1/branch/0000000A", CONTAINER_BRANCH},
+        {"main/g1/wal/00000002.history", CONTAINER_HISTORY},
+        {"main/g1/wal/00000001/0000000100000000/000000010000000000000005.wal", CONTAINER_WAL},
+        {"main/g1/wal/00000001/0000000100000000/000000010000000000000005.partial", CONTAINER_WAL_PARTIAL},
+        {"main/g1/wal/00000001/0000000100000000/000000010000000000000005.partial.0a1b2c3d",
+         CONTAINER_WAL_PARTIAL},
+        {"main/g1/wal/00000001/0000000100000000/000000010000000000000005.00000028.backup",
+         CONTAINER_BACKUP_HISTORY},
+        {"main/g2/backup/20260101-000050F/begin", CONTAINER_BEGIN},
+        {"main/g2/backup/20260101-000050F/packs", CONTAINER_PACKS},
+        {"main/g2/backup/20260101-000050F/backup", CONTAINER_BACKUP},
+        {"main/g2/backup/20260101-000050F/pack-000017", CONTAINER_PACK},
+    };
+    static const char *const strangers[] = {"main/x",
+                                            "main/g1/",
+                                            "main/g1/clusters",
+                                            "main/g01/cluster",
+                                            "other/g1/cluster",
+                                            "main/g1/branch/0000000a",
+                                            "main/g1/branch/x/0000000A",
+                                            "main/g1/backup/20260101-000050F",
+                                            "main/g1/backup/20260101-000050F/pack-1",
+                                            "main/g1/backup/20260101-000050X/begin",
+                                            "main/g1/wal/00000001/000000010000000000000005.wal",
+                                            "main/g1/wal/00000001/0000000100000000/000000010000000000000005"};
+    VerifyObject object;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (!verify_object_of(&object, names[i].key, "main", FAKE_WAL_SEGMENT))
+            fail_msg("%s is not known", names[i].key);
+        assert_int_equal(object.kind, names[i].kind);
+    }
+    for (size_t i = 0; i < COUNT_OF(strangers); i++) {
+        if (verify_object_of(&object, strangers[i], "main", FAKE_WAL_SEGMENT))
+            fail_msg("%s is taken for an object", strangers[i]);
+    }
+}
+
+UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
+          cmocka_unit_test(test_verify__finds_one_flipped_bit_anywhere),
+          cmocka_unit_test(test_verify__finds_cut_objects),
+          cmocka_unit_test(test_verify__finds_swapped_objects),
+          cmocka_unit_test(test_verify__names_what_is_missing_and_what_that_breaks),
+          cmocka_unit_test(test_verify__ties_damage_to_the_backup),
+          cmocka_unit_test(test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning),
+          cmocka_unit_test(test_verify__tells_interruption_and_strangers_from_damage),
+          cmocka_unit_test(test_verify__finds_wal_of_another_cluster),
+          cmocka_unit_test(test_verify__finds_extents_beyond_the_pack),
+          cmocka_unit_test(test_verify__ends_when_the_store_goes_away),
+          cmocka_unit_test(test_verify_object_of__knows_every_name))
