@@ -7,6 +7,7 @@
 #include "db/server.h"
 #include "job/backup_priv.h"
 #include "job/cluster.h"
+#include "job/wal_rights.h"
 #include "os/clock.h"
 #include "os/entry.h"
 #include "os/file.h"
@@ -28,6 +29,7 @@ static void backup_done(Backup *backup)
     repo_set_free(&backup->set);
     buf_done(&backup->packs);
     buf_done(&backup->bad_pages);
+    buf_done(&backup->suspects);
     lock_done(&backup->lock);
     arena_free(&backup->arena);
 }
@@ -38,15 +40,6 @@ static void db_close(Connection **connection)
 }
 
 /* -- before anything is written ------------------------------------------------------------------------------------ */
-
-static Err *marker_refuse(const Backup *backup, const char *name, const char *what, const char *hint)
-{
-    EntryInfo info;
-    TRY(entry_stat(&info, path_join(backup->cluster->pgdata, name, backup->arena)));
-    if (info.kind == ENTRY_ABSENT)
-        return NULL;
-    return err_hint(ERR(REFUSED, "%s is %s: it holds %s", backup->cluster->pgdata, what, name), "%s", hint);
-}
 
 static Err *generation_of(Backup *backup)
 {
@@ -65,11 +58,7 @@ static Err *backup_open(Backup *backup)
     if (!cluster->pgdata)
         return err_hint(ERR(USAGE, "cluster %s has no data directory in the configuration", cluster->name),
                         "set pgdata in [cluster %s], or give --pgdata", cluster->name);
-    TRY(marker_refuse(backup, "pgstrata.restoring", "being restored",
-                      "finish the restore: run the same \"pgstrata restore\" again"));
-    TRY(marker_refuse(
-        backup, "pgstrata.clone", "a clone of another cluster",
-        "back up the cluster it was made from, or run \"pgstrata setup\" under a name of its own"));
+    TRY(wal_rights_markers(cluster->pgdata));
     TRY(cluster_repos_open(&backup->set, cluster));
     TRY(generation_of(backup));
     backup->wal = (WalStore){backup->set, cluster->repos, &backup->generation};
@@ -139,9 +128,43 @@ static int by_pack(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const BadPage *const x = a, *const y = b;
+    const int order = strcmp(x->path, y->path);
+    return order ? order : x->block < y->block ? -1 : x->block > y->block;
+}
+
+static bool is_listed(const Backup *backup, const Suspect *suspect)
+{
+    const BadPage *const bad = (const BadPage *)backup->bad_pages.data;
+    for (size_t i = 0; i < backup->bad_pages.len / sizeof *bad; i++) {
+        if (bad[i].block == suspect->block && text_equal(bad[i].path, suspect->path))
+            return true;
+    }
+    return false;
+}
+
+/* A page cannot be newer than the WAL that existed when the last page had been read. */
+static void suspects_judge(Backup *backup)
+{
+    const Suspect *const suspects = (const Suspect *)backup->suspects.data;
+    for (size_t i = 0; i < backup->suspects.len / sizeof *suspects; i++) {
+        if (suspects[i].lsn.at <= backup->record.stop_lsn.at || is_listed(backup, &suspects[i]))
+            continue;
+        backup->record.bad_page_count++;
+        const BadPage bad = {suspects[i].path, suspects[i].block, ""};
+        if (backup->bad_pages.len / sizeof bad < BAD_PAGES_LISTED_MAX)
+            buf_add(&backup->bad_pages, &bad, sizeof bad);
+    }
+}
+
 static void bad_pages_record(Backup *backup)
 {
     BackupRecord *const record = &backup->record;
+    suspects_judge(backup);
+    if (backup->bad_pages.len)
+        qsort(backup->bad_pages.data, backup->bad_pages.len / sizeof(BadPage), sizeof(BadPage), by_place);
     backup_bad_pages_name(backup);
     record->bad_pages = (const BadPage *)backup->bad_pages.data;
     record->bad_page_listed = backup->bad_pages.len / sizeof(BadPage);
@@ -215,6 +238,7 @@ static Err *server_start(BackupSession **out, Backup *backup, Connection *connec
     backup->record.timeline = start->timeline;
     backup->record.start_time = start->time;
     backup->rules.start = start->lsn;
+    backup->wal_next = wal_name_of_lsn(start->timeline, start->lsn, backup->generation.segment_bytes);
     return NULL;
 }
 
@@ -254,10 +278,10 @@ static Err *server_stop(Backup *backup, BackupSession *session)
     if (label.start.at != record->start_lsn.at)
         return ERR(BUG, "backup_label starts at %s, the server said %s", lsn_text(label.start).text,
                    lsn_text(record->start_lsn).text);
-    record->timeline = label.start_timeline;
-    if (backup->newest_lsn.at > stop.lsn.at) {
-        record->bad_page_count++;
-        buf_add(&backup->bad_pages, &backup->newest_page, sizeof backup->newest_page);
+    if (label.start_timeline.id != record->timeline.id) {
+        record->timeline = label.start_timeline;
+        backup->wal_next =
+            wal_name_of_lsn(record->timeline, record->start_lsn, backup->generation.segment_bytes);
     }
     return NULL;
 }
@@ -322,7 +346,8 @@ static Err *backup_offline(Backup *backup)
     record->timeline = backup->control.checkpoint.timeline;
     record->start_lsn = backup->control.checkpoint.redo;
     record->checkpoint_lsn = backup->control.checkpoint_lsn;
-    record->stop_lsn = lsn_max(record->start_lsn, record->checkpoint_lsn);
+    record->stop_lsn =
+        lsn_max(lsn_max(record->start_lsn, record->checkpoint_lsn), backup->control.min_recovery_point);
     record->start_time = clock_now();
     TRY(begin_write(backup));
     TRY(backup_copy(backup));
@@ -345,6 +370,15 @@ static Err *type_check(const BackupOptions *options)
         return NULL;
     return err_hint(ERR(UNSUPPORTED, "backups of type %s are not there yet", backup_type_name(options->type)),
                     "use --type full");
+}
+
+/* All that could refuse the backup, and how much there is to read. */
+static Err *backup_rehearse(Backup *backup)
+{
+    AUTO(db_close) Connection *connection = NULL;
+    TRY(backup->options->offline ? stopped_check(backup, &backup->control)
+                                 : server_connect(&connection, backup));
+    return backup_measure(backup);
 }
 
 static void result_fill(BackupResult *out, const Backup *backup, int64_t begun_us)
@@ -373,7 +407,7 @@ Err *backup_run(BackupResult *out, const ClusterOptions *cluster, const BackupOp
     TRY(type_check(options));
     TRY(backup_open(&backup));
     if (options->dry_run) {
-        TRY(backup_measure(&backup));
+        TRY(backup_rehearse(&backup));
     } else {
         TRY(backup_lock(&lock, &backup));
         TRY(options->offline ? backup_offline(&backup) : backup_online(&backup));

@@ -176,10 +176,10 @@ static Err *worker_end(void *state)
     lock_take(&backup->lock);
     backup_packs_keep(backup, worker->packs);
     bad_pages_keep(backup, worker);
-    if (worker->newest_lsn.at > backup->newest_lsn.at) {
-        backup->newest_lsn = worker->newest_lsn;
-        backup->newest_page =
-            (BadPage){arena_text(backup->arena, worker->newest_page.path), worker->newest_page.block, ""};
+    for (size_t i = 0; i < worker->suspect_count; i++) {
+        const Suspect *const from = &worker->suspects[i];
+        const Suspect kept = {from->lsn, from->block, arena_text(backup->arena, from->path)};
+        buf_add(&backup->suspects, &kept, sizeof kept);
     }
     lock_release(&backup->lock);
     return NULL;
@@ -192,7 +192,8 @@ static void worker_free(void *state)
     for (size_t i = 0; i < worker->bad_pages.len / sizeof *bad; i++)
         mem_free(&bad[i].path);
     buf_done(&worker->bad_pages);
-    mem_free(&worker->newest_page.path);
+    for (size_t i = 0; i < worker->suspect_count; i++)
+        mem_free(&worker->suspects[i].path);
     mem_free(&worker->chunk);
     pack_writer_free(&worker->packs);
     mem_free(&worker);
@@ -263,6 +264,7 @@ static int larger_first(const void *a, const void *b)
 
 static Err *unit_push(const Copy *copy, CopyUnit unit)
 {
+    TRY(backup_wal_watch(copy->backup));
     CopyUnit *const pushed = mem_new(sizeof *pushed);
     *pushed = unit;
     return pool_push(copy->pool, pushed);

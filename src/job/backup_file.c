@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "job/backup_priv.h"
 
+#include "os/clock.h"
 #include "pg/pgdata_path.h"
 
 #include <string.h>
@@ -9,6 +10,9 @@
 /* How far a file may grow behind its listed size before the rest is left to WAL: configuration that was just rewritten
  * must be whole, a log that grows for ever must end. */
 enum { GROWTH_MAX = 16 * 1024 * 1024 };
+
+/* A page is written in far less time than these looks take together. */
+enum { PAGE_TRIES = 5, PAGE_WAIT_MS = 5 };
 
 typedef struct Reading {
     CopyWorker *worker;
@@ -35,35 +39,51 @@ static void bad_page_add(const Reading *reading, uint32_t block)
     buf_add(&worker->bad_pages, &bad, sizeof bad);
 }
 
-/* A page that looks bad may have been torn by a write at this moment: it is read once more before it is believed. */
+/* A page that looks bad may have been torn by a write at this moment: it is read again before it is believed. */
 static Err *page_look_again(const Reading *reading, uint8_t *page, uint32_t block, uint64_t offset)
 {
     const PageRules *const rules = &reading->worker->backup->rules;
-    if (page_check(page, block, rules) == PAGE_REWRITTEN)
-        return NULL;
-    uint8_t again[PAGE_BYTES];
-    size_t read = 0;
-    TRY(source_read(&read, reading->file, again, sizeof again, offset));
-    if (read < sizeof again)
-        return NULL; /* truncated meanwhile: recovery truncates it too */
-    memcpy(page, again, sizeof again);
-    const PageState state = page_check(page, block, rules);
+    PageState state = page_check(page, block, rules);
+    for (int i = 0; i < PAGE_TRIES && state != PAGE_GOOD && state != PAGE_NEW; i++) {
+        if (i > 0)
+            clock_sleep_ms(PAGE_WAIT_MS);
+        uint8_t again[PAGE_BYTES];
+        size_t read = 0;
+        TRY(source_read(&read, reading->file, again, sizeof again, offset));
+        if (read < sizeof again)
+            return NULL; /* truncated meanwhile: recovery truncates it too */
+        memcpy(page, again, sizeof again);
+        state = page_check(page, block, rules);
+    }
     if (state != PAGE_GOOD && state != PAGE_NEW && state != PAGE_REWRITTEN)
         bad_page_add(reading, block);
     return NULL;
 }
 
-static void newest_lsn_note(const Reading *reading, const uint8_t *pages, size_t count, uint32_t block)
+/* Where a page with this LSN belongs among the suspects: a free place, that of the lowest, or NULL for none. */
+static Suspect *suspect_place(CopyWorker *worker, Lsn lsn)
 {
-    CopyWorker *const worker = reading->worker;
+    if (worker->suspect_count < SUSPECTS_PER_WORKER)
+        return &worker->suspects[worker->suspect_count++];
+    Suspect *lowest = worker->suspects;
+    for (size_t i = 1; i < SUSPECTS_PER_WORKER; i++) {
+        if (worker->suspects[i].lsn.at < lowest->lsn.at)
+            lowest = &worker->suspects[i];
+    }
+    return lsn.at > lowest->lsn.at ? lowest : NULL;
+}
+
+static void suspects_note(const Reading *reading, const uint8_t *pages, size_t count, uint32_t block)
+{
     for (size_t i = 0; i < count; i++) {
         const Lsn lsn = page_header(pages + i * PAGE_BYTES).lsn;
-        if (lsn.at > worker->newest_lsn.at) {
-            worker->newest_lsn = lsn;
-            char *old = (char *)worker->newest_page.path;
-            mem_free(&old);
-            worker->newest_page = (BadPage){mem_text(reading->path), block + (uint32_t)i, ""};
-        }
+        if (lsn.at <= reading->worker->backup->rules.start.at)
+            continue;
+        Suspect *const place = suspect_place(reading->worker, lsn);
+        if (!place)
+            continue;
+        mem_free(&place->path);
+        *place = (Suspect){lsn, block + (uint32_t)i, mem_text(reading->path)};
     }
 }
 
@@ -80,7 +100,7 @@ static Err *pages_check(const Reading *reading, uint8_t *pages, size_t count, ui
                             offset + at * PAGE_BYTES));
         at++;
     }
-    newest_lsn_note(reading, pages, count, first);
+    suspects_note(reading, pages, count, first);
     return NULL;
 }
 

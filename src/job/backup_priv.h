@@ -14,6 +14,9 @@
 #include "repo/place_store.h"
 #include "source/walk.h"
 
+/* More damaged pages than this with an LSN from nowhere are counted low; their checksums tell them all. */
+enum { SUSPECTS_PER_WORKER = 32 };
+
 typedef struct Backup {
     const ClusterOptions *cluster;
     const BackupOptions *options;
@@ -33,12 +36,21 @@ typedef struct Backup {
     Counter packs_begun;
     PackWriter *own_packs; /* of the main thread: manifest and side data */
 
-    Lock lock;      /* over what workers leave behind when they end: */
-    Buf packs;      /* of PackUse */
-    Buf bad_pages;  /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
-    Lsn newest_lsn; /* of all pages read, to be held against the stop LSN */
-    BadPage newest_page;
+    Lock lock;     /* over what workers leave behind when they end: */
+    Buf packs;     /* of PackUse */
+    Buf bad_pages; /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
+    Buf suspects;  /* of Suspect: to be held against the stop LSN */
+
+    WalName wal_next; /* the first segment that is not known to be in every repository */
+    int64_t wal_looked_us;
 } Backup;
+
+/* A page with one of the highest LSNs a worker saw. One above the stop LSN is damaged: nobody wrote that WAL. */
+typedef struct Suspect {
+    Lsn lsn;
+    uint32_t block;
+    const char *path;
+} Suspect;
 
 /* -- backup_file.c: one part of one file ------------------------------------------------------------------------- */
 
@@ -48,8 +60,8 @@ typedef struct CopyWorker {
     uint8_t *chunk; /* FRAME_PLAIN_MAX bytes */
     Buf bad_pages;  /* of BadPage */
     uint64_t bad_page_count;
-    Lsn newest_lsn;
-    BadPage newest_page;
+    Suspect suspects[SUSPECTS_PER_WORKER];
+    size_t suspect_count;
 } CopyWorker;
 
 /* A stretch of a file that one worker copies, and what came of it. */
@@ -75,6 +87,9 @@ void backup_packs_keep(Backup *backup, const PackWriter *packs);
 
 /* -- backup_wal.c: the WAL that makes the copy consistent --------------------------------------------------------- */
 
+/* To be called again and again during the copy; looks once a second. What the server believes to be archived and is not
+ * in a repository is stored now: the server may remove it at any time, and a long backup would miss it in the end. */
+MUST Err *backup_wal_watch(Backup *backup);
 /* Returns when every segment of [start, stop] is in every repository. */
 MUST Err *backup_wal_prove(Backup *backup);
 

@@ -193,21 +193,34 @@ static const char *database_name_find(Connection *connection, Oid database, Aren
     return NULL;
 }
 
+/* A connection to the database with this OID; NULL where there is none to be had. */
+static Connection *database_connect(const Backup *backup, Oid database)
+{
+    AUTO(connection_close) Connection *any = NULL;
+    Connection *home = NULL;
+    const DbOptions here = database_options(backup, backup->cluster->connection.dbname);
+    AUTO(err_free) Err *err = db_connect(&any, &here);
+    const char *const name = err ? NULL : database_name_find(any, database, backup->arena);
+    if (!name)
+        return NULL;
+    const DbOptions there = database_options(backup, name);
+    err = db_connect(&home, &there);
+    return err ? NULL : home;
+}
+
 void backup_bad_pages_name(Backup *backup)
 {
     BadPage *const bad = (BadPage *)backup->bad_pages.data;
-    for (size_t i = 0; i < backup->bad_pages.len / sizeof *bad; i++) {
+    AUTO(connection_close) Connection *home = NULL;
+    Oid connected = {UINT32_MAX};
+    for (size_t i = 0; i < backup->bad_pages.len / sizeof *bad && !backup->record.offline; i++) {
         const RelFile file = pgdata_path_classify(bad[i].path, &backup->filter.version).relation.rel;
-        AUTO(connection_close) Connection *any = NULL;
-        AUTO(connection_close) Connection *home = NULL;
-        const DbOptions here = database_options(backup, backup->cluster->connection.dbname);
-        AUTO(err_free) Err *err = db_connect(&any, &here);
-        const char *const name = err ? NULL : database_name_find(any, file.database, backup->arena);
-        if (!name)
-            continue;
-        const DbOptions there = database_options(backup, name);
-        err = db_connect(&home, &there);
-        if (!err)
+        if (file.database.id != connected.id) { /* the list is sorted by path, so once a database */
+            connection_close(&home);
+            home = database_connect(backup, file.database);
+            connected = file.database;
+        }
+        if (home)
             bad[i].relation = relation_name_find(backup, home, &file);
     }
 }

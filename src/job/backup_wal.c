@@ -9,6 +9,8 @@
 
 /* How often a repository is asked whether a segment has come. */
 enum { WAL_LOOK_MS = 100 };
+/* How often during the copy. A checkpoint may remove a segment, but not within seconds of its end. */
+enum { WAL_WATCH_US = 1000000 };
 
 /* In which repository is the object missing? NULL: in none. */
 static Err *missing_in(const char **repo_name, const Backup *backup, WalName name)
@@ -79,6 +81,26 @@ static Err *segment_await(Backup *backup, WalName name, int64_t deadline_us)
     }
 }
 
+Err *backup_wal_watch(Backup *backup)
+{
+    const int64_t now_us = clock_monotonic_us();
+    if (backup->record.offline || backup->record.from_standby ||
+        now_us - backup->wal_looked_us < WAL_WATCH_US)
+        return NULL;
+    backup->wal_looked_us = now_us;
+    for (;;) {
+        bool is_done = false;
+        TRY(server_is_done(&is_done, backup, backup->wal_next));
+        if (!is_done)
+            return NULL;
+        const char *repo_name = NULL;
+        TRY(missing_in(&repo_name, backup, backup->wal_next));
+        if (repo_name)
+            TRY(segment_store(backup, backup->wal_next, repo_name));
+        backup->wal_next = wal_name_next(backup->wal_next);
+    }
+}
+
 /* Above timeline 1 recovery asks for the history file first. The one in pg_wal is the server's own. */
 static Err *history_store(Backup *backup)
 {
@@ -99,7 +121,7 @@ Err *backup_wal_prove(Backup *backup)
     TRY(history_store(backup));
     const uint32_t segment_bytes = backup->generation.segment_bytes;
     const int64_t deadline_us = clock_monotonic_us() + backup->cluster->archive_timeout_ms * 1000;
-    WalName name = wal_name_of_lsn(backup->record.timeline, backup->record.start_lsn, segment_bytes);
+    WalName name = backup->wal_next;
     const WalName last = wal_name_before_lsn(backup->record.timeline, backup->record.stop_lsn, segment_bytes);
     for (; wal_name_compare(name, last) <= 0; name = wal_name_next(name))
         TRY(segment_await(backup, name, deadline_us));
