@@ -31,6 +31,14 @@ const Command command_table[] = {
         "were. A damaged page is reported with its relation, file and block, and the backup is marked.\n"
         "With --offline the server must have been stopped in order.",
         .run = cmd_backup, .set = FOR_BACKUP},
+    {"check", "", "find out whether the cluster is protected at this moment",
+        "Asks one question after the other and prints a line for each: configuration, folders, markers, repositories, "
+        "freshness against rpo, the newest backup, gaps, server, settings, archiver, room, generation and timeline, clocks. "
+        "At the end the server is made to archive a segment, which must be found in every repository. Nothing else is "
+        "written. An idle server, all of whose work is archived, is fresh.\n"
+        "The exit status tells: 0 all is well, 3 a human must look, 4 newer work than rpo allows is not safe, 6 a gap, "
+        "9 a repository and 10 the server do not answer, 1 archiving does not work. Let it run by a timer.",
+        .run = cmd_check, .set = FOR_CHECK},
     {"config show", "", "show every setting and where it comes from",
         "Prints the settings that count, each with its origin: command line, environment variable, file and line, or "
         "default. What is wrong with the configuration is told as by every other command.",

@@ -18,8 +18,8 @@ enum { LOOK_EVERY_MS = 200, COMMAND_TIMEOUT_MS = 30000 };
 
 /* ---- why it did not come ---- */
 
-/* The first file that waits: histories come before segments, then by name. "" when none waits. */
-static Err *first_waiting(const char **out, size_t *out_count, const char *data_directory, Arena *arena)
+/* Histories come before segments, then by name (pgarch.c). */
+Err *proof_first_waiting(const char **out, size_t *out_count, const char *data_directory, Arena *arena)
 {
     FolderList files;
     TRY(folder_list(&files, path_join(data_directory, "pg_wal/archive_status", arena), arena));
@@ -91,7 +91,7 @@ static Err *diagnose(Err *err, Connection *connection, const ServerInfo *server,
     const char *waiting = "";
     size_t count = 0;
     err = archiver_tell(err, connection, arena);
-    AUTO(err_free) Err *unread = first_waiting(&waiting, &count, server->data_directory, arena);
+    AUTO(err_free) Err *unread = proof_first_waiting(&waiting, &count, server->data_directory, arena);
     if (unread)
         return err_detail(err, "%s", err_text(unread));
     if (!count)
@@ -107,7 +107,8 @@ static Err *diagnose(Err *err, Connection *connection, const ServerInfo *server,
 
 /* ---- the proof ---- */
 
-static Err *is_everywhere(const char **missing_in, RepoSet *set, const Generation *generation, WalName name)
+static Err *is_everywhere(const char **missing_in, Instant *stored, RepoSet *set,
+                          const Generation *generation, WalName name)
 {
     *missing_in = NULL;
     for (size_t i = 0; i < set->count; i++) {
@@ -119,6 +120,7 @@ static Err *is_everywhere(const char **missing_in, RepoSet *set, const Generatio
             return NULL;
         }
         TRY(err);
+        *stored = info.modified;
     }
     return NULL;
 }
@@ -155,13 +157,13 @@ typedef struct Waiting {
     int64_t timeout_ms;
 } Waiting;
 
-static Err *segment_wait(const char **missing_in, const Waiting *waiting, Arena *arena)
+static Err *segment_wait(const char **missing_in, Instant *stored, const Waiting *waiting, Arena *arena)
 {
     const int64_t end_us = clock_monotonic_us() + waiting->timeout_ms * 1000;
     uint64_t before, now;
     TRY(failures_read(&before, waiting->connection, arena));
     for (;;) {
-        TRY(is_everywhere(missing_in, waiting->set, waiting->generation, waiting->name));
+        TRY(is_everywhere(missing_in, stored, waiting->set, waiting->generation, waiting->name));
         TRY(failures_read(&now, waiting->connection, arena));
         if (!*missing_in || clock_monotonic_us() > end_us || now >= before + FAILURES_ENOUGH)
             return NULL;
@@ -179,6 +181,7 @@ Err *proof_run(Proof *out, Connection *connection, const ClusterOptions *cluster
     WalSwitch done;
     WalName name;
     const char *missing_in = NULL;
+    Proof proof = {.asked = clock_now()};
     TRY(server_info_read(&server, connection, arena));
     TRY(settings_check(&server));
     TRY(cluster_repos_open(&set, cluster));
@@ -186,13 +189,15 @@ Err *proof_run(Proof *out, Connection *connection, const ClusterOptions *cluster
     TRY(wal_switch(&done, connection));
     TRY(wal_name_parse(&name, done.segment.text, generation.segment_bytes));
     const int64_t started = clock_monotonic_us();
-    TRY(segment_wait(&missing_in, &(Waiting){connection, set, &generation, name, cluster->archive_timeout_ms},
-                     arena));
+    TRY(segment_wait(&missing_in, &proof.stored,
+                     &(Waiting){connection, set, &generation, name, cluster->archive_timeout_ms}, arena));
     const int64_t waited = clock_monotonic_us() - started;
     if (missing_in)
         return diagnose(ERR(IO, "segment %s did not arrive in repository \"%s\" within %s", done.segment.text,
                             missing_in, duration_text(waited).text),
                         connection, &server, arena);
-    *out = (Proof){done.segment, waited};
+    proof.segment = done.segment;
+    proof.waited_us = waited;
+    *out = proof;
     return NULL;
 }

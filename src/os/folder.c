@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static void dir_close(DIR **dir)
@@ -257,4 +258,15 @@ Err *folder_remove_all(const char *path)
     while (at->depth)
         TRY(remove_step(at, path));
     return folder_remove(path);
+}
+
+Err *folder_room(FolderRoom *out, const char *path)
+{
+    struct statvfs fs;
+    TRY(fault_check("stat", path));
+    if (statvfs(path, &fs) != 0)
+        return ERR_OS("asking for the room at %s", path);
+    *out = (FolderRoom){.free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize,
+                        .total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize};
+    return NULL;
 }

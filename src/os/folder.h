@@ -37,3 +37,11 @@ MUST Err *folder_remove(const char *path);
 /* Removes the folder and all below it, without following symbolic links and without crossing into more than
  * FOLDER_DEPTH_MAX levels (LIMIT). Absent is success; a link at `path` itself is REFUSED. Not durable. */
 MUST Err *folder_remove_all(const char *path);
+
+typedef struct FolderRoom {
+    uint64_t free_bytes; /* for users without privileges */
+    uint64_t total_bytes;
+} FolderRoom;
+
+/* Room on the file system that the folder is on. */
+MUST Err *folder_room(FolderRoom *out, const char *path);

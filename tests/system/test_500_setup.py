@@ -1,6 +1,8 @@
 """setup: from nothing to a proven archive, again and again, and what it says when it cannot."""
+import json
 import os
 import shutil
+import time
 
 import pytest
 
@@ -77,3 +79,152 @@ def test_setup__leaves_the_restart_to_people(place):
     assert place.cluster.value('show archive_mode') == 'off'
     place.cluster.restart()
     assert 'was archived by the server' in place.setup().out
+
+
+# ---- what it refuses, and how it says so (one major is as good as another)
+
+@pytest.mark.majors(15)
+class TestRefusals:
+    def test_setup__keeps_an_archive_command_that_is_not_ours(self, place):
+        place.cluster.sql("alter system set archive_command = 'cp %p /tmp/elsewhere/%f'")
+        place.cluster.reload()
+        run = place.setup('--restart', code=7)
+        assert 'cp %p /tmp/elsewhere/%f' in run.err and '--replace' in run.err
+        assert not place.repo.exists() and not place.pgstrata.conf.exists()
+        place.setup('--restart', '--replace')
+        assert 'archive-push' in place.cluster.value('show archive_command')
+
+    def test_setup__gives_a_new_cluster_a_new_generation(self, place, clusters, major):
+        place.setup('--restart')
+        place.cluster.stop()
+        other = clusters(major).start()
+        # The same place with another cluster in it, as after initdb or pg_upgrade.
+        other.stop()
+        shutil.rmtree(place.cluster.data)
+        shutil.copytree(other.data, place.cluster.data, symlinks=True)
+        for path in [place.cluster.data, *place.cluster.data.rglob('*')]:
+            if os.geteuid() == 0:
+                shutil.chown(path, pgcluster.server_user(), pgcluster.server_user())
+        place.cluster.data.chmod(0o700)
+        place.cluster.configure({'port': place.cluster.port, 'unix_socket_directories': f"'{place.cluster.run}'"})
+        place.cluster.start()
+        run = place.setup('--restart')
+        assert 'generation 2 of cluster "main" begun' in run.out
+
+    def test_setup__says_what_it_did_not_find(self, place, folder):
+        run = place.pgstrata('setup', f'--pgdata={folder / "nowhere"}', f'--repo-url={place.repo}', code=1)
+        assert str(folder / 'nowhere') in run.err
+        place.cluster.stop()
+        run = place.setup(code=1)
+        assert 'no PostgreSQL server runs in' in run.err
+
+    def test_setup__names_the_line_that_contradicts(self, place):
+        place.setup('--restart')
+        before = place.pgstrata.conf.read_text()
+        run = place.pgstrata('setup', f'--pgdata={place.cluster.data}', f'--repo-url={place.home / "other"}', code=2)
+        assert f'{place.pgstrata.conf}:' in run.err and str(place.repo) in run.err
+        assert place.pgstrata.conf.read_text() == before
+
+    def test_setup__keeps_what_a_person_wrote(self, place):
+        place.pgstrata.conf.write_text('# mine\n[global]\njobs = 2\n')
+        place.setup('--restart')
+        text = place.pgstrata.conf.read_text()
+        assert text.startswith('# mine\n[global]\njobs = 2\n') and '[cluster main]' in text
+
+    def test_setup__names_the_role_that_may_not(self, place):
+        place.cluster.sql('create role nobody login')
+        run = place.setup('--user=nobody', code=1)
+        assert 'pg_monitor' in run.err or 'GRANT' in run.err
+        place.cluster.sql('grant pg_monitor to nobody')
+        run = place.setup('--user=nobody', '--restart', code=1)
+        assert 'ALTER SYSTEM' in run.err
+
+    def test_setup__names_what_pg_hba_refuses(self, place):
+        hba = place.cluster.data / 'pg_hba.conf'
+        hba.write_text('local all all reject\n')
+        place.cluster.reload()
+        assert 'pg_hba.conf' in place.setup(code=1).err
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason='only root can make a folder that the server user may not write in')
+    def test_setup__names_the_user_that_may_not_write(self, place):
+        place.repo.mkdir(mode=0o755)
+        (place.repo / 'other').mkdir()
+        run = place.setup('--restart', code=None)
+        assert run.code not in (0, 3) and pgcluster.server_user() in run.err and str(place.repo) in run.err
+
+
+def archiving(place):
+    place.setup('--restart')
+    return place.pgstrata
+
+
+# ---- check
+
+@pytest.mark.majors(13, 15, 18)
+class TestCheck:
+    def test_check__is_content_after_setup_and_a_backup(self, place):
+        pgstrata = archiving(place)
+        run = pgstrata('check', code=3)
+        assert 'there is no backup' in run.out
+        pgstrata('backup')
+        run = pgstrata('check')
+        assert 'fail' not in run.out and 'warn' not in run.out
+        assert 'was found in every repository' in run.out
+
+    def test_check__tells_machines(self, place):
+        pgstrata = archiving(place)
+        pgstrata('backup')
+        document = json.loads(pgstrata('check', '--output=json').out)
+        verdicts = {check['name']: check['verdict'] for check in document['checks']}
+        assert verdicts['archiving'] == verdicts['server'] == verdicts['freshness'] == 'ok'
+
+
+@pytest.mark.majors(15)
+class TestCheckFinds:
+    def test_check__an_archive_command_that_fails(self, place):
+        pgstrata = archiving(place)
+        place.cluster.sql("alter system set archive_command = 'echo no luck today; false'")
+        place.cluster.reload()
+        run = pgstrata('check', '--archive-timeout=5s', code=1)
+        assert 'did not arrive' in run.err and 'no luck today' in run.err and 'exit status 1' in run.err
+
+    def test_check__an_archive_command_that_lies(self, place):
+        pgstrata = archiving(place)
+        place.cluster.sql("alter system set archive_command = '/bin/true'")
+        place.cluster.reload()
+        run = pgstrata('check', '--archive-timeout=3s', code=1)
+        assert 'the server believes that all is archived' in run.err and '/bin/true' in run.err
+
+    def test_check__work_that_is_not_safe(self, place):
+        pgstrata = archiving(place)
+        pgstrata('backup')
+        place.cluster.sql("alter system set archive_command = ''")
+        place.cluster.reload()
+        place.cluster.sql('create table work as select 1 as id')
+        time.sleep(2.5)
+        run = pgstrata('check', '--rpo=1s', '--archive-timeout=2s', code=None)
+        assert 'is not safe' in run.out and 'fail  freshness' in run.out
+
+    def test_check__a_server_that_is_gone(self, place):
+        pgstrata = archiving(place)
+        place.cluster.stop()
+        assert 'fail  server' in pgstrata('check', code=10).out
+
+    def test_check__a_repository_that_is_gone(self, place):
+        pgstrata = archiving(place)
+        place.repo.rename(place.home / 'elsewhere')
+        assert 'fail  repository' in pgstrata('check', '--retry-timeout=1s', code=9).out
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason='only root can take a folder away from the server user')
+    def test_check__a_repository_that_may_not_be_written(self, place):
+        pgstrata = archiving(place)
+        os.chown(place.repo, 0, 0)
+        place.repo.chmod(0o755)
+        run = pgstrata('check', '--archive-timeout=2s', code=None)
+        assert run.code != 0 and 'fail  permission' in run.out and 'uid' in run.out
+
+    def test_check__the_marker_of_a_clone(self, place):
+        pgstrata = archiving(place)
+        (place.cluster.data / 'pgstrata.clone').write_text('')
+        run = pgstrata('check', '--archive-timeout=2s', code=7)
+        assert 'fail  markers' in run.out

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "cli/command.h"
+#include "conf/resolve.h"
+#include "job/check.h"
+#include "os/user.h"
+
+static const char *verdict_word(CheckVerdict verdict)
+{
+    static const char *const words[] = {
+        [CHECK_GOOD] = "ok", [CHECK_WARNING] = "warn", [CHECK_FAULT] = "fail", [CHECK_SKIPPED] = "skip"};
+    return words[verdict];
+}
+
+/* As the user whose rights count: the server's. A directory that is not there is the check's business. */
+static void owner_become(CommandCall *call, const ClusterOptions *cluster)
+{
+    Err *err = cluster->pgdata ? user_become_owner(cluster->pgdata) : NULL;
+    if (err)
+        report_fault(call->report, err);
+}
+
+Err *cmd_check(CommandCall *call)
+{
+    ClusterOptions cluster;
+    CheckResult result;
+    TRY(conf_cluster(&cluster, call->settings, call->arena));
+    owner_become(call, &cluster);
+    Err *const err = check_run(&result, &cluster, call->report, call->arena);
+    json_t *const lines = json_array();
+    for (size_t i = 0; i < result.count; i++) {
+        const CheckLine *const line = &result.lines[i];
+        output_text(call->output, "%-4s  %-13s  %s\n", verdict_word(line->verdict), line->name, line->text);
+        json_array_append_new(lines,
+                              json_pack("{s:s, s:s, s:o}", "name", line->name, "verdict",
+                                        verdict_word(line->verdict), "text", output_json_text(line->text)));
+    }
+    json_object_set_new(call->output->document, "cluster", output_json_text(cluster.name));
+    json_object_set_new(call->output->document, "checks", lines);
+    return err;
+}

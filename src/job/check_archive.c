@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* The check's questions about what is stored, and about the room that is left. */
+#include "base/text.h"
+#include "job/check_priv.h"
+#include "job/freshness.h"
+#include "job/info.h"
+#include "os/clock.h"
+#include "os/folder.h"
+#include "os/path.h"
+#include "os/user.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define HOUR_US INT64_C(3600000000)
+
+enum { FREE_PERCENT_MIN = 5, DAILY_HOURS_MAX = 36, WEEKLY_HOURS_MAX = 8 * 24 };
+
+/* ---- room ---- */
+
+static void room_check(Check *check, const char *name, const char *path, const char *more)
+{
+    FolderRoom room;
+    Err *err = folder_room(&room, path);
+    if (err)
+        check_fault(check, name, err);
+    else if (room.free_bytes < room.total_bytes / 100 * FREE_PERCENT_MIN)
+        check_warning(check, name, "make room: a full disk stops the server or its archiving",
+                      "%s free of %s at %s%s", size_text(room.free_bytes).text,
+                      size_text(room.total_bytes).text, path, more);
+    else
+        check_good(check, name, "%s free at %s%s", size_text(room.free_bytes).text, path, more);
+}
+
+void check_repo_folder(Check *check, const char *url)
+{
+    const char *const path = text_starts(url, "file://") ? url + strlen("file://") : url;
+    EntryInfo info;
+    if (path[0] != '/')
+        return;
+    Err *err = entry_stat_follow(&info, path);
+    if (!err && access(path, R_OK | W_OK | X_OK) != 0)
+        err = err_hint(ERR(DENIED, "user %s (uid %u) may not write in %s, which belongs to %s, mode %04o",
+                           user_current().text, (unsigned)geteuid(), path, user_name(info.uid).text,
+                           (unsigned)info.mode),
+                       "chown -R %s %s", user_current().text, path);
+    if (err)
+        check_fault(check, "permission", err);
+    else
+        room_check(check, "room", path, "");
+}
+
+void check_pg_wal(Check *check)
+{
+    const char *const path = path_join(check->server.data_directory, "pg_wal", check->arena);
+    FolderList files;
+    Err *err = folder_list(&files, path, check->arena);
+    if (err) {
+        check_fault(check, "pg_wal", err);
+        return;
+    }
+    uint64_t segments = 0;
+    for (size_t i = 0; i < files.count; i++)
+        segments += files.entries[i].kind == ENTRY_FILE;
+    room_check(
+        check, "pg_wal", path,
+        arena_textf(check->arena, ", %s of WAL", size_text(segments * check->server.wal_segment_bytes).text));
+}
+
+/* ---- what is stored ---- */
+
+static void freshness_check(Check *check, const Info *info)
+{
+    Freshness fresh;
+    if (!lsn_is_valid(info->archived_end)) {
+        check_warning(check, "freshness", "the proof below shows whether WAL arrives",
+                      "no WAL is archived yet");
+        return;
+    }
+    const FreshnessAsk ask = {.cluster = check->cluster,
+                              .generation = &info->generations[info->generation_count - 1].generation,
+                              .timeline = info->production,
+                              .archived_end = info->archived_end,
+                              .archived_commit = info->archived_commit};
+    freshness_measure(&fresh, &ask, check->arena);
+    const char *const size = arena_text(check->arena, size_text(fresh.bytes).text);
+    const char *const age = arena_text(check->arena, duration_text(fresh.age_us).text);
+    if (fresh.source == FRESHNESS_UNKNOWN) {
+        check_warning(check, "freshness", "give the check a way to the server", "unknown: %s", fresh.why);
+    } else if (fresh.age_us > check->cluster->rpo_us) {
+        const char *const text = arena_textf(check->arena, "work of the last %s is not safe (%s), rpo is %s",
+                                             age, size, duration_text(check->cluster->rpo_us).text);
+        check->result->lines[check->result->count++] = (CheckLine){"freshness", CHECK_FAULT, text};
+        report_stale(check->report, "check/freshness", "%s", text);
+        report_hint(check->report,
+                    "what keeps the server from archiving? see the lines on archiver and archiving");
+    } else if (fresh.is_idle || !fresh.age_us) {
+        check_good(check, "freshness", "everything is archived");
+    } else {
+        check_good(check, "freshness", "%s since %s are not archived yet", size, age);
+    }
+}
+
+static const InfoBackup *newest_backup(const Info *info)
+{
+    for (size_t i = info->backup_count; i-- > 0;) {
+        if (info->backups[i].state == INFO_BACKUP_GOOD || info->backups[i].state == INFO_BACKUP_BROKEN)
+            return &info->backups[i];
+    }
+    return NULL;
+}
+
+static void backup_check(Check *check, const Info *info)
+{
+    const InfoBackup *const newest = newest_backup(info);
+    if (!newest) {
+        check_warning(check, "backup", "pgstrata backup", "there is no backup");
+        return;
+    }
+    const int hours = strstr(check->cluster->retention, "daily") ? DAILY_HOURS_MAX : WEEKLY_HOURS_MAX;
+    const int64_t age = clock_now().us - newest->record.stop_time.us;
+    const char *const age_text = arena_text(check->arena, duration_text(age).text);
+    if (newest->state == INFO_BACKUP_BROKEN)
+        check_fault(
+            check, "backup",
+            err_hint(
+                ERR(GAP, "the newest backup %s cannot be restored: WAL %s is missing", newest->label.text,
+                    newest->missing.segment_bytes ? wal_name_text(newest->missing).text : "of its branch"),
+                "take a new backup now: pgstrata backup"));
+    else if (age > hours * HOUR_US)
+        check_warning(check, "backup", "is it still run? pgstrata backup", "the newest backup %s is %s old",
+                      newest->label.text, age_text);
+    else
+        check_good(check, "backup", "%s, %s old, its WAL is complete", newest->label.text, age_text);
+}
+
+static void gaps_check(Check *check, const Info *info)
+{
+    for (size_t i = 0; i < info->gap_count; i++) {
+        const InfoGap *const gap = &info->gaps[i];
+        const WalNameText first = wal_name_text(gap->first), last = wal_name_text(gap->last);
+        if (gap->break_count)
+            check_fault(check, "gaps",
+                        err_hint(ERR(GAP, "%s to %s are not archived and break %zu backups", first.text,
+                                     last.text, gap->break_count),
+                                 "are they still in a pg_wal? push them; else take a new backup"));
+        else
+            check_warning(check, "gaps",
+                          "no moment can be reached through a gap; newer backups are not touched",
+                          "%s to %s are not archived", first.text, last.text);
+    }
+    if (!info->gap_count)
+        check_good(check, "gaps", "none");
+}
+
+void check_archive(Check *check)
+{
+    Info info;
+    Err *err = info_gather(&info, check->cluster, check->report, check->arena);
+    if (!err && !info.generation_count)
+        err =
+            err_hint(ERR(NOT_FOUND, "no repository knows cluster \"%s\"", check->cluster->name), "run setup");
+    if (err) {
+        check_fault(check, "archive", err);
+        return;
+    }
+    freshness_check(check, &info);
+    backup_check(check, &info);
+    gaps_check(check, &info);
+}
