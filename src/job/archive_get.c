@@ -200,21 +200,6 @@ static Err *file_hand_out(const Get *self, Span plain)
     return err;
 }
 
-/* True when it was handed out. A spool on another file system cannot give its file away by renaming. */
-static bool spool_hand_out(Err **fault, const Get *self)
-{
-    AUTO(buf_done) Buf plain = {0};
-    char *path = NULL;
-    if (!self->prefetch.spool || !prefetch_find(&path, &plain, &self->prefetch, self->name, self->arena))
-        return false;
-    AUTO(err_free) Err *err = file_rename(path, self->get->path);
-    if (!err)
-        return true;
-    *fault = file_hand_out(self, buf_span(&plain));
-    AUTO(err_free) Err *left = file_remove(path);
-    return !*fault;
-}
-
 static Err *ask(WalAnswer *out, const Get *self)
 {
     AUTO(asked_done) Asked asked = {0};
@@ -255,16 +240,14 @@ static Hash128 origin_of(const Get *self)
 static Err *once(WalAnswer *out, const Get *self)
 {
     const WalQuestion by_plan = {.plan = self->has_plan ? &self->plan : NULL};
-    Err *fault = NULL;
     *out = WAL_ABSENT;
     if (wal_answer_is_alien(&by_plan, self->name))
         return NULL;
-    if (self->name.kind == WAL_NAME_SEGMENT && wal_answer_is_whole(&by_plan, self->name)) {
-        if (spool_hand_out(&fault, self)) {
-            *out = WAL_FOUND;
-            return NULL;
-        }
-        TRY(fault);
+    if (self->prefetch.spool && self->name.kind == WAL_NAME_SEGMENT &&
+        wal_answer_is_whole(&by_plan, self->name) &&
+        prefetch_take(&self->prefetch, self->name, self->get->path)) {
+        *out = WAL_FOUND;
+        return NULL;
     }
     return ask(out, self);
 }

@@ -96,7 +96,8 @@ static Err *file_store(const Push *push)
     Generation generation;
     TRY(cluster_repos_open(&set, push->cluster));
     TRY(generation_of(&generation, set, push));
-    const WalStore to = {set, push->cluster->repos, &generation};
+    const WalStore to = {
+        .set = set, .options = push->cluster->repos, .generation = &generation, .jobs = push->cluster->jobs};
     TRY(wal_rights_check(&to, &(WalClaim){push->data_directory, push->wal_folder, push->name.timeline}));
     TRY(wal_store_file(&to, push->path));
     if (push->spool && push->name.kind == WAL_NAME_SEGMENT)

@@ -61,7 +61,8 @@ static Err *backup_open(Backup *backup)
     TRY(wal_rights_markers(cluster->pgdata));
     TRY(cluster_repos_open(&backup->set, cluster));
     TRY(generation_of(backup));
-    backup->wal = (WalStore){backup->set, cluster->repos, &backup->generation};
+    backup->wal =
+        (WalStore){.set = backup->set, .options = cluster->repos, .generation = &backup->generation};
     backup->filter =
         (FilterOptions){.version = *backup->control.version, .keeps_wal = backup->options->offline};
     backup->rules.has_checksums = backup->control.data_checksum_version != 0;

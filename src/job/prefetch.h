@@ -20,5 +20,5 @@ typedef struct Prefetch {
 /* Fetches what follows `name`, when nothing is there yet. Never fails. */
 void prefetch_run(const Prefetch *prefetch, const WalQuestion *question, WalName name);
 
-/* Appends the segment's bytes when it was fetched ahead and is sound; `*path` (in the arena) is where it lies. */
-bool prefetch_find(char **path, Buf *plain, const Prefetch *prefetch, WalName name, Arena *arena);
+/* Moves the segment to `to_path` when it was fetched ahead and is sound; false when not. */
+bool prefetch_take(const Prefetch *prefetch, WalName name, const char *to_path);

@@ -228,7 +228,7 @@ Err *setup_archive(SetupArchive *out, const ServerInfo *server, const ClusterOpt
     TRY(absent);
     TRY(generation_create(&archive.generation, set, &wanted));
     TRY(branch_ensure(&archive.is_new_branch, set, &archive.generation, server));
-    const WalStore store = {set, cluster->repos, &archive.generation};
+    const WalStore store = {.set = set, .options = cluster->repos, .generation = &archive.generation};
     TRY(histories_store(&store, server->data_directory));
     *out = archive;
     return NULL;

@@ -43,7 +43,7 @@ Err *takeover(TakeoverStory *out, const TakeoverOptions *options)
         story.timeline = control.checkpoint.timeline;
     TRY(cluster_repos_open(&set, options->cluster));
     TRY(generation_find(&generation, set, options->cluster->name, control.system_id));
-    const WalStore to = {set, options->cluster->repos, &generation};
+    const WalStore to = {.set = set, .options = options->cluster->repos, .generation = &generation};
     const WalClaim claim = {data, path_join(data, "pg_wal", arena), story.timeline};
     WalStanding standing;
     TRY(wal_rights_standing(&standing, &to, &claim));

@@ -120,7 +120,8 @@ static Err *object_encode(Buf *out, const WalParcel *parcel, const WalStore *to,
                                 .name = parcel->name,
                                 .codec = options->codec,
                                 .level = options->compress_level,
-                                .key = key};
+                                .key = key,
+                                .jobs = to->jobs};
     AUTO(err_free) Err *index_fault = NULL;
     TRY(wal_object_encode(out, &index_fault, &spec, buf_span(&parcel->plain)));
     if (index_fault)

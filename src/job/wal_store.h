@@ -29,6 +29,7 @@ typedef struct WalStore {
     RepoSet *set;
     const RepoOptions *options; /* codec and level, in the order of the set */
     const Generation *generation;
+    int jobs; /* threads that compress one segment; 0: the calling one */
 } WalStore;
 
 typedef struct WalParcel WalParcel;

@@ -3,6 +3,7 @@
 #include "repo/wal_object.h"
 
 #include "pg/wal_page.h"
+#include "repo/frame_pool.h"
 
 #include <inttypes.h>
 
@@ -57,10 +58,22 @@ static Err *summary_make(Buf *out, Span plain)
     return NULL;
 }
 
-static Err *frames_write(ContainerWriter *writer, Span plain)
+typedef struct Indexing {
+    Span plain;
+    Buf summary; /* empty when the records could not be read */
+    Err *fault;  /* why */
+} Indexing;
+
+static void indexing_done(Indexing *indexing)
 {
-    for (size_t at = 0; at < plain.len; at += FRAME_PLAIN_MAX)
-        TRY(container_frame(writer, span_cut(plain, at, FRAME_PLAIN_MAX)));
+    buf_done(&indexing->summary);
+    err_free(&indexing->fault);
+}
+
+static Err *indexing_run(void *arg)
+{
+    Indexing *const indexing = arg;
+    indexing->fault = summary_make(&indexing->summary, indexing->plain);
     return NULL;
 }
 
@@ -90,14 +103,18 @@ Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, S
     BufSink to = buf_sink(out, SIZE_MAX);
     AUTO(container_writer_free) ContainerWriter *writer = NULL;
     TRY(container_begin(&writer, &container, &to.sink));
-    TRY(frames_write(writer, plain));
-    AUTO(buf_done) Buf summary = {0};
-    AUTO(err_free) Err *fault = is_segment ? summary_make(&summary, plain) : NULL;
-    if (summary.len)
-        TRY(container_section(writer, SECTION_WAL_SUMMARY, buf_span(&summary)));
+    AUTO(indexing_done) Indexing indexing = {.plain = plain};
+    TRY(frame_pool_write(writer, plain,
+                         &(FramePool){.codec = spec->codec,
+                                      .level = spec->level,
+                                      .jobs = spec->jobs,
+                                      .aside = is_segment ? indexing_run : NULL,
+                                      .arg = &indexing}));
+    if (indexing.summary.len)
+        TRY(container_section(writer, SECTION_WAL_SUMMARY, buf_span(&indexing.summary)));
     ContainerSummary written;
     TRY(container_finish(&written, writer));
-    *index_fault = TAKE(fault);
+    *index_fault = TAKE(indexing.fault);
     return NULL;
 }
 

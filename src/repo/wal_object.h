@@ -32,6 +32,7 @@ typedef struct WalObjectSpec {
     CodecKind codec;
     int level;
     const char *key; /* where it will be stored; NULL: key_wal() */
+    int jobs;        /* threads that compress; 0: the calling one */
 } WalObjectSpec;
 
 ContainerKind wal_object_kind(WalNameKind kind);

@@ -76,7 +76,8 @@ static inline void world_begin(World *world)
         (RepoOptions){.name = "a", .is_required = true, .codec = CODEC_ZSTD, .compress_level = 1};
     world->options[1] =
         (RepoOptions){.name = "b", .is_required = true, .codec = CODEC_LZ4, .compress_level = 1};
-    world->to = (WalStore){world->set, world->options, &world->generation};
+    world->to =
+        (WalStore){.set = world->set, .options = world->options, .generation = &world->generation, .jobs = 2};
     ASSERT_OK(folder_make(test_path(&world->folder, "pg_wal"), 0700));
 }
 
