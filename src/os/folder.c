@@ -270,3 +270,14 @@ Err *folder_room(FolderRoom *out, const char *path)
                         .total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize};
     return NULL;
 }
+
+Err *folder_sync_all(const char *path)
+{
+    TRY(fault_check("sync", path));
+    AUTO(fd_close) const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_OS("opening %s", path);
+    if (syncfs(fd) != 0)
+        return ERR_OS("syncing the file system of %s", path);
+    return NULL;
+}

@@ -17,6 +17,8 @@ MUST Err *folder_make(const char *path, mode_t mode);
  * EXISTS when something else is in the way. */
 MUST Err *folder_make_all(const char *path, mode_t mode);
 MUST Err *folder_sync(const char *path);
+/* Makes everything durable that was written to the file system `path` lies on: one call instead of one a file. */
+MUST Err *folder_sync_all(const char *path);
 
 typedef struct FolderEntry {
     const char *name;

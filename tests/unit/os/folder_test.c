@@ -112,9 +112,20 @@ static void test_folder_remove_all__empties_a_big_folder(void **state)
     assert_int_equal(info.kind, ENTRY_ABSENT);
 }
 
+static void test_folder_sync_all__needs_a_folder(void **state)
+{
+    (void)state;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    touch(test_path(&folder, "file"));
+    ASSERT_OK(folder_sync_all(test_path(&folder, "")));
+    ASSERT_ERR(NOT_FOUND, folder_sync_all(test_path(&folder, "absent")));
+    ASSERT_ERR(NOT_FOUND, folder_sync_all(test_path(&folder, "file")));
+}
+
 UNIT_MAIN(cmocka_unit_test(test_folder_make_all__makes_what_is_missing),
           cmocka_unit_test(test_folder_make_all__stops_at_a_file),
           cmocka_unit_test(test_folder_list__sorts_bytewise),
           cmocka_unit_test(test_folder_is_empty__does_not_count_dots),
+          cmocka_unit_test(test_folder_sync_all__needs_a_folder),
           cmocka_unit_test(test_folder_remove_all__never_follows_a_link),
           cmocka_unit_test(test_folder_remove_all__empties_a_big_folder))
