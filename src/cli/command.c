@@ -52,6 +52,13 @@ const Command command_table[] = {
         "With the label of a backup, everything that is known about that one.\n"
         "Nothing is verified: that is what verify is for.",
         .run = cmd_info, .set = FOR_INFO, .words_max = 1},
+    {"restore", "", "bring the cluster back to a moment",
+        "Chooses the newest backup from which the target can be reached, checks that all WAL up to there is in the "
+        "repository, and only then writes. Without a target it recovers to the latest there is.\n"
+        "In place it takes over the configured data directory, which must not be in use; WAL that the archive has not "
+        "got is salvaged from it first. With --to-dir it makes a clone: archiving is off, and tablespaces go below the "
+        "clone's own folder unless they are mapped. A restore that was cut off is ended by running it again.",
+        .run = cmd_restore, .set = FOR_RESTORE},
     {"setup", "", "bring a running cluster under protection, and prove it",
         "Finds the running server (--pgdata, --host, --port, or the only one of the machine), adds the cluster and its "
         "repository (--repo-url) to the configuration file, creates repository and generation, and sets wal_level, "

@@ -52,6 +52,7 @@ CommandFn cmd_info;
 CommandFn cmd_setup;
 CommandFn cmd_verify;
 CommandFn cmd_check;
+CommandFn cmd_restore;
 
 /* The command that `words` begin with; *out_used of them name it. USAGE names the nearest. */
 MUST Err *command_find(const Command **out, size_t *out_used, const char *const *words, size_t word_count);

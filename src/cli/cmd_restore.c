@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "job/restore.h"
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/local_time.h"
+#include "cli/progress_line.h"
+#include "conf/resolve.h"
+#include "os/clock.h"
+#include "os/path.h"
+
+#include <string.h>
+
+typedef struct RestoreCall {
+    CommandCall *call;
+    ClusterOptions cluster;
+    RestoreOptions options;
+    Progress progress;
+} RestoreCall;
+
+static const char *setting(const RestoreCall *restore, OptionId id)
+{
+    return settings_text(restore->call->settings, id, NULL);
+}
+
+/* ---- the target */
+
+static Err *time_target(RestoreCall *restore, const char *text)
+{
+    Moment moment;
+    TRY(moment_parse(&moment, text));
+    restore->options.target.kind = WAL_TARGET_TIME;
+    restore->options.target.time = moment.at;
+    restore->options.target_text = arena_textf(restore->call->arena, "time %s", moment_text(&moment).text);
+    output_text(restore->call->output, "target: %s%s\n", moment_text(&moment).text,
+                moment.is_zoneless ? ", read as local time" : "");
+    return NULL;
+}
+
+static Err *name_target(RestoreCall *restore, const char *name)
+{
+    WalTarget *const target = &restore->options.target;
+    if (!*name || strlen(name) >= sizeof target->name)
+        return ERR(USAGE, "--target-name \"%s\" has %zu bytes; a restore point has 1 to %zu", name,
+                   strlen(name), sizeof target->name - 1);
+    target->kind = WAL_TARGET_NAME;
+    memcpy(target->name, name, strlen(name) + 1);
+    restore->options.target_text = arena_textf(restore->call->arena, "restore point \"%s\"", name);
+    return NULL;
+}
+
+static Err *lsn_target(RestoreCall *restore, const char *text)
+{
+    TRY_AS(lsn_parse(&restore->options.target.lsn, text), "--target-lsn");
+    restore->options.target.kind = WAL_TARGET_LSN;
+    restore->options.target_text = arena_textf(restore->call->arena, "LSN %s", text);
+    return NULL;
+}
+
+/* The table of options lets only one of them through. */
+static Err *target_fill(RestoreCall *restore)
+{
+    const Settings *const settings = restore->call->settings;
+    WalTarget *const target = &restore->options.target;
+    const char *const time = setting(restore, OPT_TARGET_TIME), *const lsn = setting(restore, OPT_TARGET_LSN),
+                      *const name = setting(restore, OPT_TARGET_NAME);
+    const int64_t xid = settings_number(settings, OPT_TARGET_XID, NULL);
+    restore->options.target_text = "the latest";
+    if (time)
+        TRY(time_target(restore, time));
+    if (lsn)
+        TRY(lsn_target(restore, lsn));
+    if (name)
+        TRY(name_target(restore, name));
+    if (xid) {
+        target->kind = WAL_TARGET_XID;
+        target->xid.id = (uint32_t)xid;
+        restore->options.target_text = arena_textf(restore->call->arena, "transaction %u", target->xid.id);
+    }
+    if (settings_flag(settings, OPT_TARGET_IMMEDIATE)) {
+        target->kind = WAL_TARGET_IMMEDIATE;
+        restore->options.target_text = "the end of the backup";
+    }
+    target->is_exclusive = settings_flag(settings, OPT_TARGET_EXCLUSIVE);
+    if (target->is_exclusive && target->kind != WAL_TARGET_TIME && target->kind != WAL_TARGET_LSN &&
+        target->kind != WAL_TARGET_XID)
+        return ERR(USAGE, "--target-exclusive needs --target-time, --target-xid or --target-lsn");
+    return NULL;
+}
+
+/* ---- everything else */
+
+static Err *tablespace_parse(RestoreTablespace *out, const char *text)
+{
+    const char *const equals = strchr(text, '=');
+    char digits[16] = "";
+    uint64_t oid = 0;
+    if (equals && (size_t)(equals - text) < sizeof digits)
+        memcpy(digits, text, (size_t)(equals - text));
+    if (!text_u64(&oid, digits) || oid == 0 || oid > UINT32_MAX)
+        return err_hint(ERR(USAGE, "--tablespace-map \"%s\" is not OID=DIR", text),
+                        "select oid, spcname from pg_tablespace; on the server tells the numbers");
+    if (equals[1] != '/')
+        return ERR(USAGE, "--tablespace-map \"%s\": the folder must be absolute", text);
+    out->oid.id = (uint32_t)oid;
+    out->folder = equals + 1;
+    return NULL;
+}
+
+static Err *tablespaces_fill(RestoreCall *restore)
+{
+    Arena *const arena = restore->call->arena;
+    size_t count;
+    const char *const *const texts =
+        settings_texts(&count, restore->call->settings, OPT_TABLESPACE_MAP, arena);
+    RestoreTablespace *const list = arena_alloc(arena, (count + 1) * sizeof *list);
+    for (size_t i = 0; i < count; i++)
+        TRY(tablespace_parse(&list[i], texts[i]));
+    restore->options.tablespaces = list;
+    restore->options.tablespace_count = count;
+    return NULL;
+}
+
+static void word_quote(Buf *out, const char *word)
+{
+    buf_add_text(out, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            buf_add_text(out, "'\\''");
+        else if (*word == '%') /* the server's own escape */
+            buf_add_text(out, "%%");
+        else
+            buf_add(out, word, 1);
+    }
+    buf_add_text(out, "'");
+}
+
+/* What the server calls: this program, with this configuration. */
+static Err *command_make(RestoreCall *restore)
+{
+    char *program;
+    TRY(path_read_link(&program, "/proc/self/exe", restore->call->arena));
+    const char *const file = settings_files(restore->call->settings)[0];
+    AUTO(buf_done) Buf out = {0};
+    word_quote(&out, program);
+    if (file) {
+        char *real;
+        TRY(path_real(&real, file, restore->call->arena));
+        buf_add_text(&out, " --config=");
+        word_quote(&out, real);
+    }
+    buf_addf(&out, " --cluster=%s archive-get \"%%f\" \"%%p\"", restore->cluster.name);
+    restore->options.restore_command = arena_text(restore->call->arena, buf_text(&out));
+    return NULL;
+}
+
+static RestoreAction action_of(const char *text)
+{
+    return text_equal(text, "pause")      ? RESTORE_PAUSE
+           : text_equal(text, "shutdown") ? RESTORE_SHUTDOWN
+                                          : RESTORE_PROMOTE;
+}
+
+static Err *options_fill(RestoreCall *restore)
+{
+    const Settings *const settings = restore->call->settings;
+    RestoreOptions *const options = &restore->options;
+    const char *const action = setting(restore, OPT_TARGET_ACTION);
+    options->timeline.id = (uint32_t)settings_number(settings, OPT_TARGET_TIMELINE, NULL);
+    options->action = action ? action_of(action) : RESTORE_PROMOTE;
+    options->backup = setting(restore, OPT_BACKUP);
+    options->to_dir = setting(restore, OPT_TO_DIR);
+    options->standby = settings_flag(settings, OPT_STANDBY);
+    options->start = settings_flag(settings, OPT_START);
+    options->isolate = settings_flag(settings, OPT_ISOLATE);
+    options->takeover = settings_flag(settings, OPT_TAKEOVER);
+    options->delta = settings_flag(settings, OPT_DELTA);
+    options->no_salvage = settings_flag(settings, OPT_NO_SALVAGE);
+    options->dry_run = settings_flag(settings, OPT_DRY_RUN);
+    options->progress = &restore->progress;
+    TRY(target_fill(restore));
+    if (options->standby && options->target.kind != WAL_TARGET_END)
+        return ERR(USAGE,
+                   "a standby follows the archive without end: --standby and a target exclude each other");
+    TRY(tablespaces_fill(restore));
+    return command_make(restore);
+}
+
+/* ---- what is said */
+
+static void way_show(const RestoreCall *restore, const RestoreResult *result)
+{
+    Output *const out = restore->call->output;
+    output_text(out, "backup: %s, %s in %llu files, to LSN %s\n", result->backup.label.text,
+                size_text(result->backup.size_bytes).text, (unsigned long long)result->backup.files,
+                lsn_text(result->backup.stop_lsn).text);
+    output_text(out, "WAL: %llu segments, to LSN %s on timeline %u\n",
+                (unsigned long long)result->wal_segments, lsn_text(result->end_lsn).text,
+                result->timeline.id);
+    if (restore->options.standby)
+        return;
+    output_text(out, "asked %s, %s", restore->options.target_text, result->is_started ? "got" : "will get");
+    if (!instant_is_none(result->end_time))
+        output_text(out, " %s at", local_time_text(result->end_time).text);
+    output_text(out, " LSN %s", lsn_text(result->end_lsn).text);
+    if (result->stop_xid.id)
+        output_text(out, ", stopping %s transaction %u", result->stop_is_before ? "before" : "after",
+                    result->stop_xid.id);
+    output_text(out, "%s\n", result->is_pinned ? " (the end of the archive, pinned)" : "");
+}
+
+static void reached_show(const RestoreCall *restore, const RestoreResult *result)
+{
+    Output *const out = restore->call->output;
+    if (!result->is_started)
+        output_text(out, "start the server; when it has reached the target it will %s\n",
+                    restore->options.standby ? "go on following the archive"
+                    : restore->options.action == RESTORE_PAUSE
+                        ? "pause"
+                        : (restore->options.action == RESTORE_SHUTDOWN ? "shut down" : "open for writing"));
+    else if (result->has_reached)
+        output_text(out, "the server replayed to LSN %s, last commit %s, and is on timeline %u\n",
+                    lsn_text(result->reached_lsn).text, local_time_text(result->reached_time).text,
+                    result->reached_timeline.id);
+}
+
+static json_t *time_json(Instant time)
+{
+    return instant_is_none(time) ? json_null() : json_string(instant_text(time).text);
+}
+
+static void result_json(const RestoreCall *restore, const RestoreResult *result)
+{
+    json_t *const to = restore->call->output->document;
+    json_object_set_new(to, "backup", json_string(result->backup.label.text));
+    json_object_set_new(to, "timeline", json_integer(result->timeline.id));
+    json_object_set_new(to, "data_directory", output_json_text(result->data_directory));
+    json_object_set_new(to, "is_clone", json_boolean(result->is_clone));
+    json_object_set_new(to, "is_dry_run", json_boolean(restore->options.dry_run));
+    json_object_set_new(to, "size_bytes", json_integer((json_int_t)result->backup.size_bytes));
+    json_object_set_new(to, "copied_bytes", json_integer((json_int_t)result->copied_bytes));
+    json_object_set_new(to, "wal_segments", json_integer((json_int_t)result->wal_segments));
+    json_object_set_new(to, "target", output_json_text(restore->options.target_text));
+    json_object_set_new(to, "end_lsn", json_string(lsn_text(result->end_lsn).text));
+    json_object_set_new(to, "end_time", time_json(result->end_time));
+    json_object_set_new(to, "is_pinned", json_boolean(result->is_pinned));
+    if (!result->has_reached)
+        return;
+    json_object_set_new(to, "reached_lsn", json_string(lsn_text(result->reached_lsn).text));
+    json_object_set_new(to, "reached_time", time_json(result->reached_time));
+    json_object_set_new(to, "reached_timeline", json_integer(result->reached_timeline.id));
+}
+
+Err *cmd_restore(CommandCall *call)
+{
+    RestoreCall restore = {.call = call};
+    TRY(conf_cluster(&restore.cluster, call->settings, call->arena));
+    TRY(options_fill(&restore));
+    const int64_t begun = clock_monotonic_us();
+    RestoreResult result;
+    TRY(restore_run(&result, &restore.cluster, &restore.options, call->report, call->arena));
+    way_show(&restore, &result);
+    result_json(&restore, &result);
+    if (restore.options.dry_run)
+        return NULL;
+    output_text(call->output, "restore of %s done: %s in %s, %s\n", result.backup.label.text,
+                size_text(result.backup.size_bytes).text, duration_text(clock_monotonic_us() - begun).text,
+                result.data_directory);
+    reached_show(&restore, &result);
+    return NULL;
+}

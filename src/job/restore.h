@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * job/restore.h - brings a cluster back to a moment
+ *
+ * First the way is looked at: the backup, the WAL from there to the target, what the server will meet on it. What cannot
+ * be reached is refused before a byte is copied, with the segment that is missing and the last moment that can be had.
+ * Then the order of safety:
+ *
+ *   1. The marker RESTORE_MARKER is durable before the first file changes, and gone only after the last.
+ *   2. global/pg_control is removed first and written last. Without it no server starts, so a restore that was cut off
+ *      can never be taken for a cluster.
+ *   3. A second run over a marked folder goes on: what is right already stays, by the hash of every page.
+ *   4. A running server, a folder of another cluster and one that is no data directory are refused.
+ *
+ * A copy that is restored elsewhere is a clone: it archives nothing and carries RESTORE_CLONE_MARKER.
+ */
+#pragma once
+
+#include "flow/progress.h"
+#include "job/options.h"
+#include "job/report.h"
+#include "pg/wal_target.h"
+#include "repo/backup_set.h"
+
+/* archive-push and backup refuse a folder with one of the two; neither is ever backed up. */
+#define RESTORE_MARKER       "pgstrata.restoring"
+#define RESTORE_CLONE_MARKER "pgstrata.clone"
+
+/* What the server does when the target is reached. */
+typedef enum RestoreAction { RESTORE_PROMOTE, RESTORE_PAUSE, RESTORE_SHUTDOWN } RestoreAction;
+
+/* Where a tablespace goes. */
+typedef struct RestoreTablespace {
+    Oid oid;
+    const char *folder; /* absolute */
+} RestoreTablespace;
+
+typedef struct RestoreOptions {
+    WalTarget target;        /* WAL_TARGET_END: the latest there is */
+    const char *target_text; /* in the user's words: "time 2026-11-21 08:33:12+09" */
+    Timeline timeline;       /* 0: the production branch */
+    RestoreAction action;
+    const char *backup; /* a label; NULL: the newest that fits */
+    const char *to_dir; /* absolute; NULL: in place */
+    const RestoreTablespace *tablespaces;
+    size_t tablespace_count;
+    const char *restore_command; /* for the server */
+    bool standby;
+    bool start;
+    bool isolate;
+    bool takeover;
+    bool delta; /* over what is in to_dir already */
+    bool no_salvage;
+    bool dry_run;
+    Progress *progress;
+} RestoreOptions;
+
+/* What was, or with dry_run would be, done. Texts and records live in the arena. */
+typedef struct RestoreResult {
+    BackupRecord backup;
+    Timeline timeline;
+    const char *data_directory;
+    bool is_clone;
+    uint64_t copied_bytes; /* written; the rest was right already */
+    uint64_t wal_segments; /* that recovery will ask for */
+    Lsn end_lsn;           /* what is replayed ends here */
+    Instant end_time; /* of the last commit before; INSTANT_NONE: no commit on the way, or not looked for */
+    Xid stop_xid;     /* the transaction at which it stops; 0: none */
+    bool stop_is_before; /* … is not replayed */
+    bool is_pinned;      /* the end stands in recovery_target_lsn instead of the target */
+    uint64_t salvaged_segments;
+    bool is_started;
+    bool has_reached; /* the server has answered: */
+    Lsn reached_lsn;
+    Instant reached_time; /* INSTANT_NONE: it has replayed no commit */
+    Timeline reached_timeline;
+} RestoreResult;
+
+/* GAP: the target cannot be reached. REFUSED: the folder. CORRUPT: the repository. The arena outlives the result. */
+MUST Err *restore_run(RestoreResult *out, const ClusterOptions *cluster, const RestoreOptions *options,
+                      Report *report, Arena *arena);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * From which backup, along which line, to which record: all of it is known before a byte is copied.
+ *
+ * Backups are tried from the newest on. One fits when it is complete before the target is met. What does not lie before
+ * the end of the archive is refused, but for a time: then the end itself becomes the target, so that the server gets
+ * there and does not stop because nothing later ever came.
+ */
+#include "base/text.h"
+#include "job/restore_priv.h"
+#include "os/entry.h"
+
+#include <stdlib.h>
+
+typedef struct Seek {
+    Restore *restore;
+    BackupRecord *records; /* complete and on the line, the newest first */
+    size_t count;
+    WalSource source;
+} Seek;
+
+/* ---- the line of descent */
+
+static Err *timeline_choose(Timeline *out, const Restore *restore)
+{
+    const RestoreFrom *const from = &restore->from;
+    *out = restore->options->timeline;
+    if (out->id)
+        return NULL;
+    const BranchRecord *records;
+    size_t count;
+    TRY(branch_list(&records, &count, from->repo, &from->generation.root, restore->arena));
+    *out = lineage_production(records, count);
+    if (out->id)
+        return NULL;
+    const WalArchive *const archive = &restore->way.archive;
+    *out = archive->count ? archive->timelines[0].timeline : (Timeline){1};
+    return NULL;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const BackupRecord *const x = a, *const y = b;
+    return x->stop_lsn.at > y->stop_lsn.at ? -1 : x->stop_lsn.at < y->stop_lsn.at;
+}
+
+static Err *records_load(Seek *seek)
+{
+    Restore *const restore = seek->restore;
+    const RestoreFrom *const from = &restore->from;
+    const char *const wanted = restore->options->backup;
+    const BackupEntry *entries;
+    size_t count;
+    TRY(backup_list(&entries, &count, from->repo, &from->generation.root, restore->arena));
+    seek->records = arena_alloc(restore->arena, (count + 1) * sizeof *seek->records);
+    bool is_met = false;
+    for (size_t i = 0; i < count; i++) {
+        if (!entries[i].is_committed || (wanted && !text_equal(wanted, entries[i].label.text)))
+            continue;
+        is_met = true;
+        BackupRecord *const record = &seek->records[seek->count];
+        TRY(backup_record_load(record, from->repo, &from->generation.root, entries[i].label, restore->arena));
+        if (lineage_has_backup(&restore->way.lineage, record->timeline, record->stop_lsn))
+            seek->count++;
+    }
+    qsort(seek->records, seek->count, sizeof *seek->records, newest_first);
+    if (seek->count)
+        return NULL;
+    if (wanted && !is_met)
+        return err_hint(ERR(NOT_FOUND, "there is no backup %s of cluster %s", wanted, restore->cluster->name),
+                        "pgstrata info lists the backups");
+    return err_hint(ERR(GAP, "%s of cluster %s lies on the way to timeline %u",
+                        wanted ? arena_textf(restore->arena, "backup %s does not; it", wanted) : "no backup",
+                        restore->cluster->name, restore->way.lineage.timeline.id),
+                    "pgstrata info lists backups and timelines; --target-timeline names another");
+}
+
+/* ---- words for what cannot be had */
+
+static Err *reach_hint(Restore *restore, Err *err)
+{
+    WindowTip tip;
+    AUTO(err_free) Err *tip_err = wal_window_tip(&tip, &restore->way.window);
+    if (tip_err || !lsn_is_valid(tip.record) || tip.end.at < restore->way.backup.stop_lsn.at)
+        return err;
+    if (tip.has_commit)
+        err = err_detail(err, "the last commit that can be reached is of %s",
+                         instant_text(tip.commit_time).text);
+    return err_hint(err, "to recover to the last moment that can be reached: --backup=%s --target-lsn=%s",
+                    restore->way.backup.label.text, lsn_text(tip.record).text);
+}
+
+static Err *missing_err(Restore *restore)
+{
+    const WalWindow *const window = &restore->way.window;
+    Err *const err =
+        ERR(GAP, "WAL segment %s is missing in repository %s: %s cannot be reached",
+            wal_name_text(window->missing).text, restore->from.repo->name, restore->options->target_text);
+    return reach_hint(restore, err);
+}
+
+static Err *behind_err(Restore *restore, const WindowStop *stop)
+{
+    if (stop->is_broken)
+        return reach_hint(restore,
+                          ERR(GAP, "records of WAL do not go on at %s (%s): %s cannot be reached",
+                              lsn_text(stop->broken).text, stop->broken_text, restore->options->target_text));
+    if (restore->way.window.is_gap)
+        return missing_err(restore);
+    return reach_hint(restore, ERR(GAP, "%s lies behind the end of the archive, %s",
+                                   restore->options->target_text, lsn_text(restore->way.window.end).text));
+}
+
+/* ---- one backup */
+
+typedef enum Fit {
+    FIT_YES,
+    FIT_TOO_YOUNG, /* the target is met before the backup is complete: try an older one */
+    FIT_NOT_MET,   /* a name or transaction that does not occur from here on: the same */
+} Fit;
+
+/* The end that was found becomes the target. */
+static Err *end_pin(Restore *restore)
+{
+    RestoreWay *const way = &restore->way;
+    WindowTip tip;
+    TRY(wal_window_tip(&tip, &way->window));
+    way->end_lsn = lsn_max(tip.end, way->backup.stop_lsn);
+    way->end_time = tip.has_commit ? tip.commit_time : INSTANT_NONE;
+    if (!lsn_is_valid(tip.record) || tip.end.at < way->backup.stop_lsn.at)
+        return NULL; /* a stopped server's backup and no WAL after it: nothing to stop at */
+    way->target = (WalTarget){.kind = WAL_TARGET_LSN, .lsn = tip.record};
+    way->is_pinned = true;
+    return NULL;
+}
+
+static Err *target_seek(Fit *out, Restore *restore)
+{
+    RestoreWay *const way = &restore->way;
+    WindowStop stop;
+    TRY(wal_window_target(&stop, &way->window, &way->target));
+    *out = FIT_YES;
+    if (stop.is_found) {
+        if (stop.match.end.at < way->backup.stop_lsn.at) {
+            *out = FIT_TOO_YOUNG;
+            return NULL;
+        }
+        way->end_lsn = stop.match.end;
+        way->end_time = stop.match.last_time;
+        way->stop_xid = stop.match.xid;
+        way->stop_is_before = stop.match.is_before;
+        return NULL;
+    }
+    if (way->target.kind == WAL_TARGET_XID || way->target.kind == WAL_TARGET_NAME) {
+        *out = FIT_NOT_MET;
+        return NULL;
+    }
+    if (way->target.kind != WAL_TARGET_TIME || way->window.is_gap || stop.is_broken)
+        return behind_err(restore, &stop);
+    return end_pin(restore);
+}
+
+static Err *backup_try(Fit *out, Seek *seek, const BackupRecord *record)
+{
+    Restore *const restore = seek->restore;
+    RestoreWay *const way = &restore->way;
+    way->backup = *record;
+    way->target = restore->options->target;
+    way->window = wal_window_find(&seek->source, record->start_lsn);
+    *out = FIT_TOO_YOUNG;
+    const bool is_too_young =
+        (way->target.kind == WAL_TARGET_TIME && record->stop_time.us > way->target.time.us) ||
+        (way->target.kind == WAL_TARGET_LSN && record->stop_lsn.at > way->target.lsn.at);
+    if (is_too_young)
+        return NULL;
+    const bool needs_wal = !record->offline;
+    if (needs_wal && !wal_window_reaches(&way->window, record->stop_lsn))
+        return missing_err(restore);
+    *out = FIT_YES;
+    switch (way->target.kind) {
+    case WAL_TARGET_END:
+        if (way->window.is_gap)
+            return missing_err(restore);
+        return end_pin(restore);
+    case WAL_TARGET_IMMEDIATE:
+        way->target.lsn = record->stop_lsn;
+        way->end_lsn = record->stop_lsn;
+        way->end_time = INSTANT_NONE;
+        return NULL;
+    case WAL_TARGET_TIME:
+    case WAL_TARGET_XID:
+    case WAL_TARGET_LSN:
+    case WAL_TARGET_NAME:
+        break;
+    }
+    return target_seek(out, restore);
+}
+
+static Err *backup_choose(Seek *seek)
+{
+    Restore *const restore = seek->restore;
+    Fit fit = FIT_TOO_YOUNG;
+    bool is_not_met = false;
+    for (size_t i = 0; i < seek->count; i++) {
+        TRY(backup_try(&fit, seek, &seek->records[i]));
+        if (fit == FIT_YES)
+            return NULL;
+        is_not_met = is_not_met || fit == FIT_NOT_MET;
+    }
+    const BackupRecord *const oldest = &seek->records[seek->count - 1];
+    if (is_not_met && fit == FIT_NOT_MET)
+        return err_hint(ERR(GAP, "%s does not occur on timeline %u from backup %s on",
+                            restore->options->target_text, restore->way.lineage.timeline.id,
+                            oldest->label.text),
+                        "pgstrata info shows the timelines; --target-timeline names another");
+    return err_hint(
+        ERR(GAP, "%s lies before the end of %s %s on timeline %u, %s (LSN %s)", restore->options->target_text,
+            restore->options->backup ? "backup" : "the oldest backup,", oldest->label.text,
+            restore->way.lineage.timeline.id, instant_text(oldest->stop_time).text,
+            lsn_text(oldest->stop_lsn).text),
+        "the first moment that can be reached: --backup=%s --target-immediate", oldest->label.text);
+}
+
+/* ---- what the server will meet */
+
+static Err *tablespaces_check(const Restore *restore)
+{
+    const WindowFacts *const facts = &restore->way.facts;
+    for (size_t i = 0; i < facts->tablespace_count; i++) {
+        EntryInfo info;
+        TRY(entry_stat(&info, facts->tablespaces[i].path));
+        if (info.kind != ENTRY_ABSENT)
+            return err_hint(
+                ERR(REFUSED,
+                    "at %s the server creates tablespace %u at %s, which is in use on this host: the "
+                    "copy would write into it",
+                    lsn_text(facts->tablespaces[i].lsn).text, facts->tablespaces[i].oid.id,
+                    facts->tablespaces[i].path),
+                "recover to a moment before it, from a newer backup, or on another host");
+    }
+    return NULL;
+}
+
+static Err *facts_check(Restore *restore)
+{
+    RestoreWay *const way = &restore->way;
+    if (!way->window.segments)
+        return NULL;
+    TRY(wal_window_facts(&way->facts, &way->window, way->end_lsn, restore->arena));
+    if (lsn_is_valid(way->facts.minimal))
+        return reach_hint(restore,
+                          ERR(GAP, "the server ran with wal_level minimal at %s: %s cannot be reached",
+                              lsn_text(way->facts.minimal).text, restore->options->target_text));
+    if (way->facts.unread)
+        report_warn(restore->report, "restore/UNREAD_WAL",
+                    "%llu records of WAL on the way could not be taken apart; what they change is not known",
+                    (unsigned long long)way->facts.unread);
+    return restore->place.role == PLAN_OWNER ? NULL : tablespaces_check(restore);
+}
+
+Err *restore_way_find(Restore *restore)
+{
+    RestoreWay *const way = &restore->way;
+    const RestoreFrom *const from = &restore->from;
+    progress_phase(restore->options->progress, "looking for the way");
+    TRY(wal_archive_list(&way->archive, from->repo, &from->generation, restore->arena));
+    Timeline timeline;
+    TRY(timeline_choose(&timeline, restore));
+    TRY(lineage_load(&way->lineage, from->repo, &from->generation, timeline, restore->arena));
+    Seek seek = {.restore = restore,
+                 .source = {.repo = from->repo,
+                            .generation = &from->generation,
+                            .archive = &way->archive,
+                            .lineage = &way->lineage}};
+    TRY(records_load(&seek));
+    TRY(backup_choose(&seek));
+    TRY(facts_check(restore));
+    const uint32_t segment = from->generation.segment_bytes;
+    RestoreResult *const result = &restore->result;
+    result->backup = way->backup;
+    result->timeline = timeline;
+    result->end_lsn = way->end_lsn;
+    result->end_time = way->end_time;
+    result->stop_xid = way->stop_xid;
+    result->stop_is_before = way->stop_is_before;
+    result->is_pinned = way->is_pinned;
+    if (way->window.segments)
+        result->wal_segments = (way->end_lsn.at - 1) / segment - way->backup.start_lsn.at / segment + 1;
+    return NULL;
+}
