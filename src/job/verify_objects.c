@@ -116,7 +116,6 @@ static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *un
     switch (unit->object.kind) {
     case CONTAINER_WAL:
     case CONTAINER_WAL_PARTIAL:
-    case CONTAINER_BACKUP_HISTORY:
         return wal_check(run, unit);
     case CONTAINER_HISTORY:
         return history_check(run, unit);

@@ -34,6 +34,13 @@ static Scene scene_new(void)
     put_history(scene.repo, 2, "1\t0/780000\tx\n");
     put_branch(scene.repo, 2, 1, (Lsn){0x780000});
     put_days(scene.repo, 2, 7, 8);
+    WalName other = segment_name(1, 5);
+    other.kind = WAL_NAME_BACKUP;
+    other.offset = 0x28;
+    put_wal_file(scene.repo, other, span_of("START WAL LOCATION", 18));
+    other = segment_name(1, 8);
+    other.kind = WAL_NAME_PARTIAL;
+    put_wal_file(scene.repo, other, span_of("half a segment", 14));
     put_full_backup(scene.repo, LABEL, SEGMENT(5), (Lsn){SEGMENT(6).at + 8192});
     return scene;
 }
