@@ -31,17 +31,6 @@ done
 mkdir "$demo"/{bin,run,shop}
 cp "$program" "$demo/bin/pgstrata"
 conf=$demo/pgstrata.conf data=$demo/shop/data clone=$demo/restored port=$(free_port)
-cat >"$conf" <<CONF
-[repo main]
-url = $demo/repository
-
-[cluster shop]
-pgdata = $data
-host = $demo/run
-port = $port
-user = postgres
-state-dir = $demo/state
-CONF
 [ "$(id -u)" != 0 ] || chown -R "$owner:" "$demo"
 
 customers=
@@ -172,10 +161,10 @@ customers=$!
 sql "$port" -c "select sum(n_live_tup) || ' rows, and customers at work' from pg_stat_user_tables"
 
 chapter 'Protect it'
-echo "# $conf"
-sed 's/^/    /' "$conf"
-run pgstrata setup --restart
+run pgstrata setup --restart --cluster=shop --pgdata="$data" --user=postgres --repo-url="$demo/repository" \
+    --state-dir="$demo/state"
 run pgstrata backup --type full
+run pgstrata check
 run pgstrata info
 
 chapter 'Work goes on; then the accident'
@@ -218,7 +207,7 @@ if [ $wrong != 0 ] || [ ${#after[@]} != 4 ]; then
 fi
 echo 'Every table equals what was there the moment before the accident, row by row.'
 
-chapter 'What was run, to repeat on your own cluster (with a configuration like the one above)'
+chapter 'What was run, to repeat on your own cluster'
 for step in "${steps[@]}"; do
     echo "    ${step/pgstrata/pgstrata --config=$conf}"
 done
