@@ -26,6 +26,12 @@ test:  ## install what the tests need and run everything that must pass
 	@scripts/deps.sh test
 	@SANITIZE=$(SANITIZE) scripts/test.sh
 
+.PHONY: demo
+demo:  ## install what it needs, build, and bring a dropped table back on a throwaway cluster, in under 90 s
+	@scripts/deps.sh demo
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) scripts/demo.sh
+
 .PHONY: fuzz
 fuzz:  ## build the fuzz targets with clang and run each for a few seconds
 	@scripts/fuzz.sh
