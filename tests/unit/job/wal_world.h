@@ -91,9 +91,9 @@ static inline void world_done(World *world)
 /* Writes pg_wal/NAME and returns its path. */
 static inline const char *world_file(const World *world, const char *name, Span bytes)
 {
-    char inner[80] = "pg_wal/";
-    strncat(inner, name, sizeof inner - strlen(inner) - 1);
-    const char *const path = test_path(&world->folder, inner);
+    AUTO(buf_done) Buf inner = {0};
+    buf_addf(&inner, "pg_wal/%s", name);
+    const char *const path = test_path(&world->folder, buf_text(&inner));
     ASSERT_OK(file_write_durable(path, bytes, 0600));
     return path;
 }
