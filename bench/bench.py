@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures pgstrata beside pgBackRest, pg_basebackup and the floors on one cluster, in one run.
 
-    bench.py --pgstrata build/src/cli/pgstrata [--scale 1] [--runs 5] [--only full,restore,…] [--work FOLDER] [--report FILE]
+    bench.py --pgstrata build/src/pgstrata [--scale 1] [--runs 5] [--only full,restore,…] [--work FOLDER] [--report FILE]
 
 Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest from Debian. Everything lives below --work and is
 removed at the end unless --keep is given.
@@ -225,7 +225,7 @@ port = {PORT}
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--pgstrata', default='build/src/cli/pgstrata')
+    parser.add_argument('--pgstrata', default='build/src/pgstrata')
     parser.add_argument('--scale', type=float, default=1)
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--only', default='full,restore,archive,small')
