@@ -81,7 +81,7 @@ port = {PORT}
         """The cluster, archived by pgstrata (level 1); pgBackRest keeps its own repository beside it."""
         self.configure()
         self.cluster.create()
-        self.cluster.set(f"archive_mode = on\narchive_command = '/bin/true'\nwal_level = replica\n")
+        self.cluster.set("archive_mode = on\narchive_command = '/bin/true'\nwal_level = replica\n")
         self.cluster.start()
         print(f'filling the cluster (scale {self.args.scale})')
         print(f'  {self.cluster.fill(self.args.scale) / 1e9:.2f} GB')
