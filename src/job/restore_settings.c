@@ -32,23 +32,15 @@ static const char *const foreign[] = {
 };
 /* All names that we set in postgresql.auto.conf; older lines of theirs go. */
 static const char *const replaced[] = {
-    "recovery_target",
-    "recovery_target_name",
-    "recovery_target_time",
-    "recovery_target_xid",
-    "recovery_target_lsn",
-    "recovery_end_command",
-    "archive_cleanup_command",
-    "primary_conninfo",
-    "primary_slot_name",
-    "recovery_target_timeline",
-    "recovery_target_inclusive",
-    "recovery_target_action",
-    "recovery_min_apply_delay",
-    "restore_command",
-    "hot_standby",
-    "promote_trigger_file",
-    NULL,
+    "recovery_target",          "recovery_target_name",
+    "recovery_target_time",     "recovery_target_xid",
+    "recovery_target_lsn",      "recovery_end_command",
+    "archive_cleanup_command",  "primary_conninfo",
+    "primary_slot_name",        "recovery_prefetch",
+    "recovery_target_timeline", "recovery_target_inclusive",
+    "recovery_target_action",   "recovery_min_apply_delay",
+    "restore_command",          "hot_standby",
+    "promote_trigger_file",     NULL,
 };
 /* What would lead a copy back to production's folders. */
 static const char *const elsewhere[] = {
@@ -171,6 +163,9 @@ static Err *recovery_write(Writing *writing)
     buf_add_text(conf, "# pgstrata restore: this recovery\n");
     TRY(pg_conf_add(conf, "restore_command", restore->options->restore_command));
     TRY(pg_conf_add(conf, "hot_standby", "on"));
+    /* Looking ahead, the server would ask for the segment that is missing behind the target, and give up. */
+    if (restore->from.version->major >= 15 && restore->way.window.is_gap)
+        TRY(pg_conf_add(conf, "recovery_prefetch", "off"));
     if (restore->place.role == PLAN_STANDBY)
         return pg_conf_add(conf, "recovery_target_timeline", "latest");
     return target_write(writing);

@@ -1,0 +1,199 @@
+"""restore over the cluster itself: what it saves first, which branch it follows, what it refuses."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+import pgcluster
+import restoring
+import shadow
+
+
+@pytest.fixture
+def story(pgstrata, clusters, major):
+    made = restoring.Protected(pgstrata, clusters, major)
+    made.work()
+    made.backup()
+    return made
+
+
+def in_place(story, *args, code=0):
+    return story.pgstrata('restore', *args, code=code)
+
+
+def running_again(story, state):
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+    shadow.compare(story.cluster, state)
+
+
+def test_a_crashed_cluster_loses_no_commit(story):
+    """The last commits lie in segments that were never archived: they are salvaged before anything is overwritten."""
+    story.work(60)
+    story.cluster.crash()
+    shutil.rmtree(story.cluster.data / 'base' / '1')
+    run = in_place(story)
+    assert 'salvaged' in run.err + run.out
+    running_again(story, story.shadow.at())
+    story.cluster.check_pages()
+
+
+def test_each_branch_can_be_reached(story):
+    """Restored in place to a moment the cluster goes on as a new timeline; both lines stay reachable, and a clone that
+    promoted in between changes nothing."""
+    story.mark('fork')
+    story.work(seed=2)
+    old_end = story.shadow.at()
+    story.archive_all()
+    story.cluster.stop()
+    in_place(story, '--target-name=fork')
+    at_fork = story.shadow.at(mark='fork')
+    running_again(story, at_fork)
+    story.cluster.sql("create table new_branch as select 7 as n")
+    story.archive_all()
+    data, _ = story.restore()
+    clone = story.started(data)
+    clone.wait_for_recovery_end()
+    assert clone.value('select n from new_branch') == 7
+    assert clone.value("show archive_mode") == 'off'
+    shadow.compare(clone, at_fork)
+    clone.stop()
+    data, _ = story.restore('--target-timeline=1')
+    story.check(data, old_end)
+    assert story.archive.branches() == ['00000001', '00000002']
+
+
+def test_a_running_cluster_is_refused(story):
+    run = in_place(story, code=7)
+    assert 'server' in run.err and 'runs in' in run.err
+    assert story.cluster.value('select 1') == 1
+
+
+def test_foreign_and_other_folders_are_refused(story, clusters, major):
+    other = clusters(major)
+    run = story.pgstrata('restore', f'--to-dir={other.data}', code=7)
+    assert 'another cluster' in run.err
+    home = clusters.folder / 'home'
+    home.mkdir()
+    restoring.write_as_server_user(home / 'letter.txt', 'dear')
+    pgcluster.own_by_server_user(home)
+    run = story.pgstrata('restore', f'--to-dir={home}', code=7)
+    assert (home / 'letter.txt').read_text() == 'dear'
+
+
+def test_a_gap_is_named_before_anything_is_copied(story):
+    story.mark('before')
+    story.archive_all()
+    story.work(seed=2)
+    missing = story.archive_all()
+    story.mark('behind', seed=3)
+    story.archive_all()
+    story.archive.object(missing).unlink()
+    for target in ('--target-name=behind', f'--target-time={story.shadow.marks["behind"].time.isoformat()}',
+                   f'--target-lsn={story.shadow.marks["behind"].lsn}'):
+        data, run = story.restore(target, code=6)
+        assert not data.exists()
+        print(run)
+        assert target.startswith('--target-name') or missing in run.err
+        assert '--target-lsn=' in run.err or target.startswith('--target-name')
+    data, _ = story.restore('--target-name=before')
+    story.check(data, story.shadow.at(mark='before'))
+
+
+def test_targets_that_cannot_be(story):
+    story.archive_all()
+    cases = [('--target-time=2020-01-01 00:00:00+00', 6, 'before'), ('--target-xid=999999', 6, ''),
+             ('--target-name=never', 6, 'never'), ('--target-lsn=FF/0', 6, ''), ('--target-lsn=xyz', 2, ''),
+             ('--target-time=yesterday', 2, ''), ('--backup=20200101-000000F', 1, 'no backup'),
+             ('--target-timeline=9', 6, '9')]
+    for target, code, word in cases:
+        data, run = story.restore(target, code=code)
+        assert word in run.err, run
+        assert not data.exists()
+
+
+def test_a_time_behind_the_last_commit_is_pinned(story):
+    story.work()
+    story.archive_all()
+    data, run = story.restore('--target-time=2099-01-01 00:00:00 Asia/Seoul')
+    assert 'pinned' in run.out, run
+    story.check(data, story.shadow.at())
+
+
+def test_zones_are_understood_and_echoed(story):
+    story.archive_all()
+    time.sleep(1.1)     # the end of the backup lies before the second that is asked for
+    moment = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() + 9 * 3600))
+    for zone in ('+09:00', ' KST', ' Asia/Seoul'):
+        _, run = story.restore('--dry-run', f'--target-time={moment}{zone}')
+        assert 'target: ' + moment in run.out, run
+    _, run = story.restore('--dry-run', f'--target-time={moment}')
+    assert 'local time' in run.out
+
+
+def test_an_interrupted_restore_goes_on(story):
+    story.work()
+    story.archive_all()
+    data = story.clusters.folder / 'cut'
+    argv = pgcluster.as_user(story.pgstrata.user, story.pgstrata.argv('restore', f'--to-dir={data}', '--jobs=1'))
+    choice = random.Random(5)
+    for _ in range(4):
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd='/',
+                                   env={**pgcluster.clean_environment(), **story.pgstrata.env}, start_new_session=True)
+        time.sleep(choice.uniform(0.02, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert (data / 'pgstrata.restoring').exists() or not (data / 'global' / 'pg_control').exists() \
+            or (data / 'pgstrata.plan').exists()
+    story.pgstrata('restore', f'--to-dir={data}', '--delta')
+    assert not (data / 'pgstrata.restoring').exists()
+    story.check(data, story.shadow.at())
+
+
+def test_delta_writes_what_differs(story):
+    story.archive_all()
+    data, run = story.restore('--output=json')
+    whole = json.loads(run.out)
+    state = story.shadow.at()
+    copy = story.started(data)
+    copy.wait_for_recovery_end()
+    copy.sql('delete from shadow_events')
+    copy.stop()
+    restoring.write_as_server_user(data / 'base' / 'stray', 'x')
+    run = story.pgstrata('restore', f'--to-dir={data}', '--delta', '--output=json')
+    again = json.loads(run.out)
+    assert again['copied_bytes'] < whole['copied_bytes'] / 4
+    assert not (data / 'base' / 'stray').exists()
+    story.check(data, state)
+
+
+def test_damage_in_a_pack_is_found(story):
+    story.archive_all()
+    pack = max(story.archive.urls[0].glob('main/g1/backup/*/pack-*'), key=lambda path: path.stat().st_size)
+    with open(pack, 'r+b') as file:
+        file.seek(pack.stat().st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    data, run = story.restore('--start', code=5)
+    assert not (data / 'global' / 'pg_control').exists()
+    assert (data / 'pgstrata.restoring').exists()
+
+
+def test_start_says_what_was_reached(story):
+    story.mark('here')
+    story.work(seed=2)
+    story.archive_all()
+    data, run = story.restore('--target-name=here', '--start', '--isolate', '--output=json')
+    said = json.loads(run.out)
+    copy = story.clusters.adopt(story.major, data)
+    try:
+        assert said['reached_timeline'] == 2
+        assert said['reached_time'] == said['end_time']
+    finally:
+        copy.pg_ctl('-m', 'fast', '-w', 'stop')
