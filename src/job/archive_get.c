@@ -239,7 +239,7 @@ static Hash128 origin_of(const Get *self)
 
 static Err *once(WalAnswer *out, const Get *self)
 {
-    const WalQuestion by_plan = {.plan = self->has_plan ? &self->plan : NULL};
+    const WalQuestion by_plan = {.plan = self->has_plan ? &self->plan : NULL, .is_standby = self->is_standby};
     *out = WAL_ABSENT;
     if (wal_answer_is_alien(&by_plan, self->name))
         return NULL;

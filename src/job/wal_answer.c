@@ -36,11 +36,13 @@ static Duty duty_on_last(const Plan *plan, const PlanStretch *stretch, WalName n
     return is_begin && name.segment == plan->end_segment ? DUTY_TAIL : DUTY_MUST;
 }
 
-static Duty duty_by_plan(const Plan *plan, WalName name)
+static Duty duty_by_plan(const WalQuestion *question, WalName name)
 {
+    const Plan *const plan = question->plan;
     const PlanStretch *const stretch = plan_stretch(plan, name.timeline);
+    /* A standby follows new timelines, also one made of a restored server; "absent" does not open it. */
     if (!stretch)
-        return plan->role == PLAN_STANDBY ? DUTY_TAIL : DUTY_NONE;
+        return plan->role == PLAN_STANDBY || question->is_standby ? DUTY_TAIL : DUTY_NONE;
     if (stretch != plan->branch.stretches && name.segment < stretch->first_segment)
         return DUTY_NONE;
     if (stretch == &plan->branch.stretches[plan->branch.count - 1])
@@ -53,7 +55,7 @@ static Duty duty_by_plan(const Plan *plan, WalName name)
 
 bool wal_answer_is_alien(const WalQuestion *question, WalName name)
 {
-    return question->plan && name.kind == WAL_NAME_SEGMENT && duty_by_plan(question->plan, name) == DUTY_NONE;
+    return question->plan && name.kind == WAL_NAME_SEGMENT && duty_by_plan(question, name) == DUTY_NONE;
 }
 
 bool wal_answer_is_whole(const WalQuestion *question, WalName name)
@@ -61,7 +63,7 @@ bool wal_answer_is_whole(const WalQuestion *question, WalName name)
     if (!question->plan)
         return true;
     const PlanStretch *const stretch = plan_stretch(question->plan, name.timeline);
-    return duty_by_plan(question->plan, name) != DUTY_NONE && (!stretch || !is_switch_segment(stretch, name));
+    return duty_by_plan(question, name) != DUTY_NONE && (!stretch || !is_switch_segment(stretch, name));
 }
 
 /* What stands in the parent's copy behind the switch point is of a branch that was given up. */
@@ -196,7 +198,7 @@ static Err *end_check(const WalQuestion *question, WalName name)
 
 static Err *segment_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
 {
-    const Duty duty = question->plan ? duty_by_plan(question->plan, name) : DUTY_TAIL;
+    const Duty duty = question->plan ? duty_by_plan(question, name) : DUTY_TAIL;
     bool found = false;
     *out = WAL_ABSENT;
     if (duty == DUTY_NONE)

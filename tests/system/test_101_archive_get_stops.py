@@ -193,3 +193,38 @@ def test_the_other_repository_serves_while_one_is_damaged_or_away(pgstrata, fold
     archive.get(cluster.data, f'{names[1][:-1]}F', 'pg_wal/taken', code=200)    # nobody can know
     os.rename(f'{archive.urls[0]}.gone', archive.urls[0])
     archive.get(cluster.data, f'{names[1][:-1]}F', 'pg_wal/taken', code=1)
+
+
+@pytest.mark.majors(15, 18)
+def test_a_missing_history_file_does_not_make_its_timeline_free(archive, clusters, major, folder):
+    """PostgreSQL takes the first number without a history file for its new timeline."""
+    cluster = clusters(major)
+    archive.attach(cluster)
+    cluster.start()
+    cluster.sql('create table t (n int)')
+    data, start_lsn = archiving.base_copy(cluster, clusters)
+    second, _ = archiving.base_copy(cluster, clusters)
+    cluster.sql("select pg_create_restore_point('past')")
+    cluster.sql('insert into t values (1)')
+    last = archiving.end_segment(archive, cluster)
+    cluster.stop()
+    past = {'recovery_target_name': "'past'", 'recovery_target_action': 'promote', 'recovery_target_timeline': "'1'"}
+    owner = archiving.recover_by_archive(archive, clusters, data, settings={
+        **past, 'archive_mode': 'on', 'archive_command': archive.command('archive-push', '%p')})
+    archive.plan(data, 'owner', start_lsn, end=last)
+    owner.start()
+    owner.wait_for_recovery_end()
+    archiving.end_segment(archive, owner)
+    owner.stop()
+    os.rename(archive.object('00000002.history'), folder / 'history')
+
+    third = folder / 'third'
+    subprocess.run(['cp', '-a', second, third], check=True)
+    start_fails(archiving.recover_by_archive(archive, clusters, second, settings=past), 'exit code 200')
+    script = folder / 'forgiving.sh'
+    script.write_text('#!/bin/sh\n' + ' '.join(archive.pgstrata.argv('archive-get', '"$1"', '"$2"')) + ' || exit 1\n')
+    script.chmod(0o755)
+    copy = archiving.recover_by_archive(archive, clusters, third, settings=past, restore_command=f"'{script} %f %p'")
+    copy.start()
+    copy.wait_for_recovery_end()
+    assert copy.value('select timeline_id from pg_control_checkpoint()') == 2   # a second timeline of that number

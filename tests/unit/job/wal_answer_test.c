@@ -268,6 +268,16 @@ static void test_wal_answer__standbys_plan_has_no_end_and_takes_up_new_timelines
     ASSERT_STOPS(GAP, scene, name_of(2, 8));
 }
 
+/* A restored server that became a standby later still has the plan of its restore. */
+static void test_wal_answer__old_plan_does_not_keep_a_standby_from_new_timelines(void **state)
+{
+    Scene *const scene = *state;
+    put_segment(scene, scene->world.a, 3, 10);
+    ASSERT_ABSENT(scene, name_of(3, 10));
+    scene->question.is_standby = true;
+    ASSERT_FOUND(scene, name_of(3, 10));
+}
+
 static void test_wal_answer__without_a_plan_a_later_segment_of_the_line_stops(void **state)
 {
     Scene *const scene = *state;
@@ -305,5 +315,6 @@ UNIT_MAIN(TEST(test_wal_answer__on_the_branch_and_there_is_found),
           TEST(test_wal_answer__never_hands_out_another_clusters_wal),
           TEST(test_wal_answer__history_is_absent_only_when_no_timeline_from_there_on_is_in_use),
           TEST(test_wal_answer__standbys_plan_has_no_end_and_takes_up_new_timelines),
+          TEST(test_wal_answer__old_plan_does_not_keep_a_standby_from_new_timelines),
           TEST(test_wal_answer__without_a_plan_a_later_segment_of_the_line_stops),
           TEST(test_wal_answer__without_a_plan_a_descendant_with_a_later_segment_stops))
