@@ -148,10 +148,13 @@ static void show_gaps(Output *output, const Info *info)
         output_text(output, "\n  gaps\n");
     for (size_t i = 0; i < info->gap_count; i++) {
         const InfoGap *const gap = &info->gaps[i];
-        output_text(output, "    %s to %s: %" PRIu64 " segment%s missing, ", wal_name_text(gap->first).text,
-                    wal_name_text(gap->last).text, gap->segments, gap->segments == 1 ? "" : "s");
+        output_text(output, "    %s", wal_name_text(gap->first).text);
+        if (gap->segments > 1)
+            output_text(output, " to %s, %" PRIu64 " segments,", wal_name_text(gap->last).text,
+                        gap->segments);
+        output_text(output, " missing, ");
         if (!gap->break_count)
-            output_text(output, "breaks no backup, but nobody can go through it\n");
+            output_text(output, "breaks no backup, but no restore gets past it\n");
         for (size_t j = 0; j < gap->break_count; j++)
             output_text(output, "%s%s%s", j ? ", " : "breaks ", gap->breaks[j].text,
                         j + 1 == gap->break_count ? "\n" : "");

@@ -188,20 +188,23 @@ Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena)
 {
     VerifyResult all = {0};
     AUTO(buf_done) Buf backups = {0};
-    AUTO(err_free) Err *first = NULL;
+    AUTO(err_free) Err *silence = NULL;
+    size_t seen = 0;
     for (size_t i = 0; i < work->cluster->repo_count; i++) {
         VerifyResult one = {0};
         Err *err = repo_verify(&one, &work->cluster->repos[i], work, arena);
         if (err_is(err, ERR_CANCELED))
             return err;
+        if (silence)
+            report_fault(work->report, TAKE(silence));
+        silence = err;
+        seen += !err;
         result_add(&all, &backups, &one);
-        if (err && first)
-            report_fault(work->report, err);
-        else if (err)
-            first = err;
     }
-    if (first)
-        return TAKE(first);
+    if (!seen)
+        return TAKE(silence);
+    if (silence)
+        report_fault(work->report, TAKE(silence));
     all.backup_count = backups.len / sizeof(VerifyBackup);
     all.backups = (const VerifyBackup *)(const void *)arena_bytes(arena, buf_span(&backups)).ptr;
     *out = all;

@@ -65,7 +65,8 @@ typedef struct VerifyWork {
     Report *report;
 } VerifyWork;
 
-/* Errors: only what ends the work (AWAY, CANCELED; NOT_FOUND: no such backup); findings are in the report. */
+/* Errors: only what ends the work (AWAY, CANCELED; NOT_FOUND: no such backup); findings are in the report, and so is a
+ * repository that ended it while another was looked through. */
 MUST Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena);
 /* The same for one repository that is open. */
 MUST Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *arena);

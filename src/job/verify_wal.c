@@ -84,9 +84,10 @@ static void gaps_tell(VerifyRun *run, const Info *info)
     for (size_t i = 0; i < info->gap_count; i++) {
         const InfoGap *const gap = &info->gaps[i];
         AUTO(buf_done) Buf text = {0};
-        buf_addf(&text, "WAL %s to %s is missing on timeline %" PRIu32 ", %" PRIu64 " segment%s",
-                 wal_name_text(gap->first).text, wal_name_text(gap->last).text, gap->branch.id, gap->segments,
-                 gap->segments == 1 ? "" : "s");
+        buf_addf(&text, "WAL %s", wal_name_text(gap->first).text);
+        if (gap->segments > 1)
+            buf_addf(&text, " to %s, %" PRIu64 " segments,", wal_name_text(gap->last).text, gap->segments);
+        buf_addf(&text, " missing on timeline %" PRIu32, gap->branch.id);
         if (gap->break_count) {
             buf_add_text(&text, "; backups that need it:");
             for (size_t j = 0; j < gap->break_count; j++)

@@ -14,10 +14,8 @@ def archive(pgstrata, folder):
     return archiving.Archive(pgstrata, folder)
 
 
-@pytest.fixture
-def story(archive, clusters, major):
+def story_of(archive, cluster):
     """A cluster with a full backup and two archived segments behind it. (cluster, names of these segments)"""
-    cluster = clusters(major)
     archive.attach(cluster)
     cluster.start()
     conf = archive.pgstrata.conf
@@ -32,6 +30,11 @@ def story(archive, clusters, major):
         cluster.sql(f'insert into t select generate_series({n}00, {n}99)')
         names.append(archiving.end_segment(archive, cluster))
     return cluster, names
+
+
+@pytest.fixture
+def story(archive, clusters, major):
+    return story_of(archive, clusters(major))
 
 
 def info(archive, *args, code=0):
@@ -162,6 +165,20 @@ def test_an_interrupted_backup_is_no_damage(archive, story):
     document = verify(archive, 0)
     assert [backup['state'] for backup in document['backups']] == ['interrupted']
     assert info(archive)['clusters'][0]['status'] == 'no backup'
+
+
+@pytest.mark.majors(15)
+def test_one_repository_away_leaves_the_other_seen(pgstrata, folder, clusters, major):
+    archive = archiving.Archive(pgstrata, folder, repos=2)
+    story_of(archive, clusters(major))
+    document = verify(archive, 0)
+    assert [backup['repository'] for backup in document['backups']] == ['r1', 'r2']
+    os.rename(archive.urls[0], f'{archive.urls[0]}.gone')
+    document = verify(archive, 9)
+    assert [(backup['repository'], backup['state']) for backup in document['backups']] == [('r2', 'good')]
+    main, = info(archive, code=9)['clusters']
+    assert main['status'] == 'ok'
+    assert [(repo['has_cluster'], repo['fault'] is None) for repo in main['repositories']] == [(False, False), (True, True)]
 
 
 @pytest.mark.majors(15)
