@@ -45,7 +45,29 @@ static void unit_drop(const Pool *pool, void *unit)
         pool->spec->unit_free(unit);
 }
 
-/* Keeps the first error and wakes everybody. NULL is fine. */
+/* The oldest unit, taken out of the queue; the mutex is held. */
+static void *unit_pop(Pool *pool)
+{
+    void *const unit = pool->units[pool->first];
+    pool->first = (pool->first + 1) % pool->room;
+    pool->count--;
+    return unit;
+}
+
+/* Drops what nobody will work on any more. After the cancel flag nothing is pushed. */
+static void pool_drain(Pool *pool)
+{
+    for (;;) {
+        pool_lock(pool);
+        void *const unit = pool->count > 0 ? unit_pop(pool) : NULL;
+        pool_unlock(pool);
+        if (!unit)
+            return;
+        unit_drop(pool, unit);
+    }
+}
+
+/* Keeps the first error, wakes everybody, and lets those go on who wait for a unit in the queue. NULL is fine. */
 static void pool_fail(Pool *pool, Err *error)
 {
     if (!error)
@@ -56,6 +78,7 @@ static void pool_fail(Pool *pool, Err *error)
     pthread_cond_broadcast(&pool->not_full);
     pthread_cond_broadcast(&pool->not_empty);
     pool_unlock(pool);
+    pool_drain(pool);
 }
 
 Err *pool_check(const Pool *pool)
@@ -93,9 +116,7 @@ static void *pool_take(Pool *pool)
     while (pool->count == 0 && !pool->is_closed && !flag_is_up(&pool->cancel))
         pthread_cond_wait(&pool->not_empty, &pool->mutex);
     if (pool->count > 0 && !flag_is_up(&pool->cancel)) {
-        unit = pool->units[pool->first];
-        pool->first = (pool->first + 1) % pool->room;
-        pool->count--;
+        unit = unit_pop(pool);
         pthread_cond_signal(&pool->not_full);
     }
     pool_unlock(pool);
@@ -108,8 +129,8 @@ static Err *worker_units(Pool *pool, void *state)
         Err *err = pool_check(pool);
         if (!err)
             err = pool->spec->work(pool->spec->arg, pool, state, unit);
+        pool_fail(pool, err); /* before the drop: who waits for the unit must find the failure */
         unit_drop(pool, unit);
-        TRY(err);
     }
     TRY(pool_check(pool));
     return pool->spec->end ? pool->spec->end(state) : NULL;
@@ -158,14 +179,6 @@ static void queue_close(Pool *pool)
     pool_unlock(pool);
 }
 
-static void pool_drain(Pool *pool)
-{
-    for (; pool->count > 0; pool->count--) {
-        unit_drop(pool, pool->units[pool->first]);
-        pool->first = (pool->first + 1) % pool->room;
-    }
-}
-
 static void spec_check(const PoolSpec *spec)
 {
     assert(spec->produce && spec->work);
@@ -191,7 +204,6 @@ Err *pool_run(const PoolSpec *spec)
     for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
 
-    pool_drain(&pool);
     pthread_cond_destroy(&pool.not_empty);
     pthread_cond_destroy(&pool.not_full);
     pthread_mutex_destroy(&pool.mutex);

@@ -2,6 +2,8 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "unit.h"
 
+#include "base/text.h"
+#include "flow/latch.h"
 #include "flow/lock.h"
 #include "flow/pool.h"
 
@@ -149,6 +151,56 @@ static void test_pool_run__stops_when_the_producer_breaks(void **state)
     assert_int_equal(counter_get(&run.ended), 0);
 }
 
+/* Units that somebody waits for. The first is taken by the only worker and fails; the others are in the queue then. */
+typedef struct Awaited {
+    Latch *latches[3];
+    size_t awaited;
+} Awaited;
+
+static Err *awaited_produce(void *arg, Pool *pool)
+{
+    Awaited *const awaited = arg;
+    for (size_t i = 0; i < COUNT_OF(awaited->latches); i++)
+        TRY(pool_push(pool, awaited->latches[i]));
+    latch_wait(awaited->latches[awaited->awaited]);
+    /* Not CANCELED here would be a unit taken for done: the run would end with the producer's wrong answer. */
+    Err *const err = pool_check(pool);
+    return err ? err : ERR(BUG, "a failed unit looks done");
+}
+
+static Err *awaited_work(void *arg, Pool *pool, void *state, void *unit)
+{
+    (void)arg;
+    (void)pool;
+    (void)state;
+    (void)unit;
+    return ERR(CORRUPT, "the unit broke");
+}
+
+static void awaited_free(void *unit)
+{
+    latch_count_down(unit);
+}
+
+static void test_pool_run__lets_go_who_waits_for_a_unit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 300; i++) {
+        Awaited awaited = {.awaited = i % 3};
+        for (size_t k = 0; k < COUNT_OF(awaited.latches); k++)
+            awaited.latches[k] = latch_new(1);
+        const PoolSpec spec = {.workers = 1,
+                               .queue_units = 3,
+                               .arg = &awaited,
+                               .produce = awaited_produce,
+                               .work = awaited_work,
+                               .unit_free = awaited_free};
+        ASSERT_ERR_TEXT(CORRUPT, "broke", pool_run(&spec));
+        for (size_t k = 0; k < COUNT_OF(awaited.latches); k++)
+            latch_free(&awaited.latches[k]);
+    }
+}
+
 static void test_pool_run__stops_when_no_worker_begins(void **state)
 {
     (void)state;
@@ -203,6 +255,7 @@ UNIT_MAIN(cmocka_unit_test(test_pool_run__works_on_every_unit_once),
           cmocka_unit_test(test_pool_run__of_nothing_ends_well),
           cmocka_unit_test(test_pool_run__returns_the_first_error_and_stops),
           cmocka_unit_test(test_pool_run__stops_when_the_producer_breaks),
+          cmocka_unit_test(test_pool_run__lets_go_who_waits_for_a_unit),
           cmocka_unit_test(test_pool_run__stops_when_no_worker_begins),
           cmocka_unit_test(test_pool_run__reports_a_failed_end),
           cmocka_unit_test(test_pool_run__stops_on_request),
