@@ -7,17 +7,28 @@
 #include "cli/local_time.h"
 #include "cli/progress_line.h"
 #include "conf/resolve.h"
+#include "flow/ticker.h"
 #include "os/clock.h"
 #include "os/path.h"
 
 #include <string.h>
 
+enum { TICK_MS = 200 };
+
+/* What a restore and a recovery do on two ordinary cores; for the estimate of --dry-run. */
+#define COPY_BYTES_PER_S  (200 * INT64_C(1000000))
+#define REPLAY_SEGMENT_US 250000
+
 typedef struct RestoreCall {
     CommandCall *call;
     ClusterOptions cluster;
     RestoreOptions options;
-    Progress progress;
 } RestoreCall;
+
+typedef struct Watch {
+    Progress progress;
+    ProgressLine line;
+} Watch;
 
 static const char *setting(const RestoreCall *restore, OptionId id)
 {
@@ -178,7 +189,6 @@ static Err *options_fill(RestoreCall *restore)
     options->delta = settings_flag(settings, OPT_DELTA);
     options->no_salvage = settings_flag(settings, OPT_NO_SALVAGE);
     options->dry_run = settings_flag(settings, OPT_DRY_RUN);
-    options->progress = &restore->progress;
     TRY(target_fill(restore));
     if (options->standby && options->target.kind != WAL_TARGET_END)
         return ERR(USAGE,
@@ -208,6 +218,14 @@ static void way_show(const RestoreCall *restore, const RestoreResult *result)
         output_text(out, ", stopping %s transaction %u", result->stop_is_before ? "before" : "after",
                     result->stop_xid.id);
     output_text(out, "%s\n", result->is_pinned ? " (the end of the archive, pinned)" : "");
+}
+
+static void estimate_show(Output *out, const RestoreResult *result)
+{
+    const int64_t copy_us = (int64_t)(result->backup.size_bytes / (COPY_BYTES_PER_S / 1000000));
+    const int64_t replay_us = (int64_t)result->wal_segments * REPLAY_SEGMENT_US;
+    output_text(out, "it may take %s to copy and %s to recover; nothing was done\n",
+                duration_text(copy_us).text, duration_text(replay_us).text);
 }
 
 static void reached_show(const RestoreCall *restore, const RestoreResult *result)
@@ -252,6 +270,29 @@ static void result_json(const RestoreCall *restore, const RestoreResult *result)
     json_object_set_new(to, "reached_timeline", json_integer(result->reached_timeline.id));
 }
 
+static void watch_tick(void *arg)
+{
+    Watch *const watch = arg;
+    const ProgressNow now = progress_now(&watch->progress);
+    progress_line_tick(&watch->line, &now, clock_monotonic_us());
+}
+
+/* The job with its progress line beside it. */
+static Err *watched_run(RestoreResult *out, RestoreCall *restore)
+{
+    CommandCall *const call = restore->call;
+    Watch watch = {.progress = {.phase = ""}};
+    AUTO(ticker_stop) Ticker *ticker = NULL;
+    restore->options.progress = &watch.progress;
+    progress_line_init(&watch.line, clock_monotonic_us());
+    if (!call->output->is_json && !settings_flag(call->settings, OPT_QUIET))
+        TRY(ticker_start(&ticker, TICK_MS, watch_tick, &watch));
+    Err *const err = restore_run(out, &restore->cluster, &restore->options, call->report, call->arena);
+    ticker_stop(&ticker);
+    progress_line_clear();
+    return err;
+}
+
 Err *cmd_restore(CommandCall *call)
 {
     RestoreCall restore = {.call = call};
@@ -259,11 +300,13 @@ Err *cmd_restore(CommandCall *call)
     TRY(options_fill(&restore));
     const int64_t begun = clock_monotonic_us();
     RestoreResult result;
-    TRY(restore_run(&result, &restore.cluster, &restore.options, call->report, call->arena));
+    TRY(watched_run(&result, &restore));
     way_show(&restore, &result);
     result_json(&restore, &result);
-    if (restore.options.dry_run)
+    if (restore.options.dry_run) {
+        estimate_show(call->output, &result);
         return NULL;
+    }
     output_text(call->output, "restore of %s done: %s in %s, %s\n", result.backup.label.text,
                 size_text(result.backup.size_bytes).text, duration_text(clock_monotonic_us() - begun).text,
                 result.data_directory);

@@ -1,0 +1,81 @@
+"""restore at its bounds: other majors, root, full disks, links in the way, what --dry-run says."""
+import os
+import subprocess
+
+import pytest
+
+import pgcluster
+import restoring
+
+
+def made(pgstrata, clusters, major):
+    story = restoring.Protected(pgstrata, clusters, major)
+    story.work()
+    story.backup()
+    story.mark('here')
+    return story
+
+
+@pytest.mark.majors(14, 16, 17)
+def test_a_round_trip(pgstrata, clusters, major):
+    story = made(pgstrata, clusters, major)
+    story.work(seed=2)
+    story.archive_all()
+    data, _ = story.restore('--target-name=here')
+    story.check(data, story.shadow.at(mark='here'))
+
+
+@pytest.fixture
+def story(pgstrata, clusters, major):
+    story = made(pgstrata, clusters, major)
+    story.archive_all()
+    return story
+
+
+@pytest.mark.majors(15)
+def test_a_dry_run_changes_nothing_and_says_all(story):
+    data, run = story.restore('--dry-run', '--target-name=here')
+    assert not data.exists()
+    for word in ('backup: 2', 'WAL: ', 'asked restore point "here"', 'it may take'):
+        assert word in run.out, run
+
+
+@pytest.mark.majors(15)
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root becomes somebody else')
+def test_root_becomes_the_servers_user(story):
+    data, _ = story.restore(user='root')
+    assert {path.owner() for path in data.rglob('*')} == {pgcluster.server_user()}
+    story.check(data, story.shadow.at())
+
+
+@pytest.mark.majors(15)
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root mounts')
+def test_a_full_disk_leaves_no_cluster(story):
+    data = story.clusters.folder / 'small'
+    data.mkdir()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', data], check=True)
+    try:
+        pgcluster.own_by_server_user(data)
+        data.chmod(0o700)
+        run = story.pgstrata('restore', f'--to-dir={data}', code=1)
+        assert 'No space left' in run.err
+        assert not (data / 'global' / 'pg_control').exists()
+    finally:
+        subprocess.run(['umount', data], check=True)
+
+
+@pytest.mark.majors(15)
+def test_a_link_in_the_way_is_never_written_through(story):
+    data, _ = story.restore()
+    outside = story.clusters.folder / 'outside'
+    outside.mkdir()
+    pgcluster.own_by_server_user(outside)
+    subprocess.run(pgcluster.as_server_user('mv', data / 'base', data / 'base.moved'), check=True)
+    subprocess.run(pgcluster.as_server_user('ln', '-s', outside, data / 'base'), check=True)
+    version = data / 'PG_VERSION'
+    subprocess.run(pgcluster.as_server_user('rm', version), check=True)
+    subprocess.run(pgcluster.as_server_user('ln', '-s', outside / 'victim', version), check=True)
+    story.pgstrata('restore', f'--to-dir={data}', '--delta')
+    assert not list(outside.iterdir())
+    assert not (data / 'base').is_symlink() and not version.is_symlink()
+    story.check(data, story.shadow.at())
