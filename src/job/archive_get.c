@@ -14,6 +14,7 @@
 #include "os/user.h"
 #include "pg/conf_file.h"
 #include "repo/generation.h"
+#include "store/retry.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -118,7 +119,6 @@ static bool has_primary(const Get *self)
 typedef struct Asked {
     Repo **repos;
     size_t count;
-    size_t wanted;
     Err *silence;
 } Asked;
 
@@ -156,7 +156,8 @@ static void repos_ask(Asked *asked, const Get *self)
     const size_t count = self->has_plan ? self->plan.repo_count : self->cluster->repo_count;
     asked->repos = mem_new(count * sizeof(Repo *));
     for (size_t i = 0; i < count; i++) {
-        RepoSpec spec = {.retry_timeout_ms = self->cluster->retry_timeout_ms};
+        RepoSpec spec = {.retry_timeout_ms =
+                             0}; /* another may have it; patience is for all of them: patiently() */
         spec.name = self->has_plan ? self->plan.repos[i].name : self->cluster->repos[i].name;
         spec.url = self->has_plan ? self->plan.repos[i].url : self->cluster->repos[i].url;
         repo_ask(asked, &spec, self->has_plan ? self->plan.repos[i].id : NULL);
@@ -252,13 +253,25 @@ static Err *once(WalAnswer *out, const Get *self)
     return ask(out, self);
 }
 
+/* Asks again while a repository is away that is needed for the answer. */
+static Err *patiently(WalAnswer *out, const Get *self)
+{
+    Retry retry = retry_begin(self->cluster->retry_timeout_ms);
+    for (;;) {
+        Err *err = once(out, self);
+        if (!err)
+            return NULL;
+        TRY(retry_wait(&retry, err));
+    }
+}
+
 /* ---- a standby does not stop */
 
 static Err *wait_out(WalAnswer *out, const Get *self)
 {
     int64_t said_us = INT64_MIN;
     for (;;) {
-        Err *err = once(out, self);
+        Err *err = patiently(out, self);
         if (!err || signal_stop_pending())
             return err;
         if (said_us == INT64_MIN || clock_monotonic_us() - said_us >= SAY_US) {
@@ -275,7 +288,7 @@ static Err *standby_answer(WalAnswer *out, const Get *self)
 {
     if (!has_primary(self))
         return wait_out(out, self);
-    Err *err = once(out, self);
+    Err *err = patiently(out, self);
     if (!err || signal_stop_pending())
         return err;
     log_warning("%s is not had from the archive, streaming may have it: %s", self->get->name, err_text(err));
@@ -302,7 +315,7 @@ Err *archive_get(WalAnswer *out, const ClusterOptions *cluster, const ArchiveGet
         (Prefetch){.spool = spool_folder(cluster->spool_dir, "get", get->data_directory, self.arena),
                    .origin = origin_of(&self),
                    .jobs = cluster->jobs};
-    TRY(self.is_standby ? standby_answer(&answer, &self) : once(&answer, &self));
+    TRY(self.is_standby ? standby_answer(&answer, &self) : patiently(&answer, &self));
     if (answer == WAL_ABSENT)
         spool_remove(cluster->spool_dir, "get",
                      get->data_directory); /* recovery ends, or takes another way */

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -228,3 +229,16 @@ def test_a_missing_history_file_does_not_make_its_timeline_free(archive, cluster
     copy.start()
     copy.wait_for_recovery_end()
     assert copy.value('select timeline_id from pg_control_checkpoint()') == 2   # a second timeline of that number
+
+
+@pytest.mark.majors(15)
+def test_a_repository_that_comes_back_is_waited_for(archive, story):
+    cluster, data, names = story
+    conf = archive.pgstrata.conf
+    conf.write_text(conf.read_text().replace('retry-timeout = 1s', 'retry-timeout = 60s') + 'spool-dir = /nowhere/spool\n')
+    gone = f'{archive.urls[0]}.gone'
+    os.rename(archive.urls[0], gone)
+    back = threading.Timer(2, lambda: os.rename(gone, archive.urls[0]))
+    back.start()
+    archive.get(data, names[0], timeout_s=30)
+    back.join()
