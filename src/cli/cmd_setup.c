@@ -73,13 +73,11 @@ static const char *cluster_name(const Settings *settings)
     return asked ? asked : known[0] && !known[1] ? known[0] : CONF_NAME_DEFAULT;
 }
 
+/* Has a file the cluster's data directory already? */
 static bool is_section(const Settings *settings, const char *name)
 {
-    for (const char *const *known = settings_clusters(settings); *known; known++) {
-        if (text_equal(*known, name) && text_starts(settings_get(settings, OPT_PGDATA, name).origin, "/"))
-            return true;
-    }
-    return false;
+    const Setting pgdata = settings_get(settings, OPT_PGDATA, name);
+    return setting_is_from_file(&pgdata);
 }
 
 /* What was found counts as if it had been given. */

@@ -42,11 +42,6 @@ static Err *value_check(OptionId id, const char *value)
     return NULL;
 }
 
-static bool is_from_file(const Setting *setting)
-{
-    return !text_starts(setting->origin, "command line") && !text_starts(setting->origin, "environment");
-}
-
 typedef struct SectionCall {
     Buf *out;
     const Settings *now, *files; /* all there is; what stands in files alone */
@@ -84,7 +79,7 @@ static Err *section_text(const SectionCall *call, Arena *arena)
             continue;
         if (call->is_there) {
             TRY(setting_compare(call, id, &setting, arena));
-        } else if (!is_from_file(&setting)) {
+        } else if (!setting_is_from_file(&setting)) {
             TRY(value_check(id, setting.value.text));
             buf_addf(call->out, "%s = %s\n", option_key(id), setting.value.text);
         }

@@ -303,6 +303,12 @@ static const Entry *entry_find(const Settings *settings, OptionId id, OptionScop
     return NULL;
 }
 
+bool setting_is_from_file(const Setting *setting)
+{
+    return !setting->is_default && !text_starts(setting->origin, "command line") &&
+           !text_starts(setting->origin, "environment");
+}
+
 Setting settings_get(const Settings *settings, OptionId id, const char *section)
 {
     const Option *const option = &option_table[id];

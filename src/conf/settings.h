@@ -44,6 +44,7 @@ typedef struct Setting {
     bool is_default;
 } Setting;
 Setting settings_get(const Settings *settings, OptionId id, const char *section);
+bool setting_is_from_file(const Setting *setting);
 
 /* Short forms of settings_get(). */
 const char *settings_text(const Settings *settings, OptionId id, const char *section);

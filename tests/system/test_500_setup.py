@@ -125,6 +125,28 @@ class TestRefusals:
         assert f'{place.pgstrata.conf}:' in run.err and str(place.repo) in run.err
         assert place.pgstrata.conf.read_text() == before
 
+    def test_setup__finds_servers_that_do_not_fit_together(self, place, clusters, major):
+        other = clusters(major).start()
+        run = place.setup(f'--host={other.run}', f'--port={other.port}', code=2)
+        assert str(other.data) in run.err and str(place.cluster.data) in run.err
+
+    def test_setup__protects_with_two_repositories(self, place):
+        other = place.home / 'second'
+        place.pgstrata.conf.write_text(f'[repo here]\nurl = {place.repo}\n[repo there]\nurl = {other}\n')
+        args = f'--pgdata={place.cluster.data}', '--user=postgres', f'--state-dir={place.home / "state"}', '--restart'
+        assert 'found in every repository' in place.pgstrata('setup', *args).out
+        for repo in (place.repo, other):
+            assert list(repo.rglob('*.wal')), repo
+
+    def test_setup__needs_a_repository(self, place):
+        run = place.pgstrata('setup', f'--pgdata={place.cluster.data}', code=2)
+        assert 'no repository is configured' in run.err
+
+    def test_setup__takes_a_relative_configuration_file(self, place):
+        place.setup('--restart')
+        place.pgstrata.conf = place.pgstrata.conf.name
+        assert 'nothing had to be changed' in place.pgstrata('setup', cwd=place.home).out
+
     def test_setup__keeps_what_a_person_wrote(self, place):
         place.pgstrata.conf.write_text('# mine\n[global]\njobs = 2\n')
         place.setup('--restart')
@@ -204,6 +226,19 @@ class TestCheckFinds:
         time.sleep(2.5)
         run = pgstrata('check', '--rpo=1s', '--archive-timeout=2s', code=None)
         assert 'is not safe' in run.out and 'fail  freshness' in run.out
+
+    def test_check__a_file_that_is_stuck(self, place):
+        pgstrata = archiving(place)
+        pgstrata('backup')
+        # Content that does not belong under its name: refused for ever, and everything behind it waits.
+        stuck = place.cluster.data / 'pg_wal' / '000000010000000000000001.partial'
+        ready = place.cluster.data / 'pg_wal' / 'archive_status' / f'{stuck.name}.ready'
+        for path, text in ((stuck, b'no WAL'), (ready, b'')):
+            path.write_bytes(text)
+            if os.geteuid() == 0:
+                shutil.chown(path, pgcluster.server_user())
+        run = pgstrata('check', '--archive-timeout=10s', code=1)
+        assert f'the first is {stuck.name}' in run.err
 
     def test_check__a_server_that_is_gone(self, place):
         pgstrata = archiving(place)

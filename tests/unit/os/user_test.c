@@ -64,6 +64,32 @@ static void test_user_become_owner__drops_root_for_good(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_user_name__is_a_name_or_a_number),
+static void test_user_loan__comes_back_at_the_end(void **state)
+{
+    (void)state;
+    const struct passwd *const nobody = getpwnam("nobody");
+    if (geteuid() != 0 || !nobody) {
+        print_message("only root can become somebody else: skipped\n");
+        skip();
+    }
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    assert_int_equal(chown(folder.path, nobody->pw_uid, nobody->pw_gid), 0);
+    const gid_t group = getegid();
+    UserLoan loan;
+    ASSERT_OK(user_loan_begin(&loan, folder.path));
+    assert_int_equal(geteuid(), nobody->pw_uid);
+    assert_int_equal(getegid(), nobody->pw_gid);
+    assert_int_equal(chown(folder.path, 0, 0), -1);
+    user_loan_end(&loan);
+    assert_int_equal(geteuid(), 0);
+    assert_int_equal(getegid(), group);
+    assert_int_equal(chown(folder.path, 0, 0), 0);
+    ASSERT_OK(user_loan_begin(&loan, folder.path)); /* ours already */
+    assert_false(loan.is_lent);
+    user_loan_end(&loan);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_user_loan__comes_back_at_the_end),
+          cmocka_unit_test(test_user_name__is_a_name_or_a_number),
           cmocka_unit_test(test_user_become_owner__is_content_with_who_we_are),
           cmocka_unit_test(test_user_become_owner__drops_root_for_good))
