@@ -257,7 +257,7 @@ static Err *control_store_last(Backup *backup)
     SideItem *const items = arena_alloc(backup->arena, (record->side_count + 1) * sizeof *items);
     if (record->side_count)
         memcpy(items, record->side, record->side_count * sizeof *items);
-    items[record->side_count].name = "global/pg_control";
+    items[record->side_count].name = SIDE_CONTROL;
     TRY(place_put(&items[record->side_count].place, backup->own_packs, record->label, buf_span(&bytes)));
     record->side = items;
     record->side_count++;

@@ -224,6 +224,22 @@ static Err *control_fetch(Copy *copy, const ManifestEntry *entry)
     return NULL;
 }
 
+/* Of a standby there is a later one beside the files, and only that one is right. */
+static Err *control_fetch_last(Copy *copy)
+{
+    const BackupRecord *const backup = &copy->restore->way.backup;
+    const RestoreFrom *const from = &copy->restore->from;
+    for (size_t i = 0; i < backup->side_count; i++) {
+        if (!text_equal(backup->side[i].name, SIDE_CONTROL))
+            continue;
+        AUTO(place_reader_free)
+        PlaceReader *places = place_reader_new(from->repo->store, &from->generation.root);
+        buf_clear(&copy->control);
+        return place_get(&copy->control, places, &backup->side[i].place);
+    }
+    return NULL;
+}
+
 static Err *entry_place(Copy *copy, const ManifestEntry *entry)
 {
     const uint64_t hash = path_hash(entry->path);
@@ -343,6 +359,7 @@ Err *restore_copy(Buf *out_control, Restore *restore)
     counter_set(&progress->bytes_total, restore->way.backup.size_bytes);
     progress_phase(progress, "preparing");
     TRY_AS(manifest_walk(&copy), "restoring backup %s", restore->way.backup.label.text);
+    TRY_AS(control_fetch_last(&copy), "restoring backup %s", restore->way.backup.label.text);
     if (restore->place.ground != GROUND_FREE)
         TRY(extras_clear(&copy));
     progress_phase(progress, "copying");

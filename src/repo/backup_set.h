@@ -38,6 +38,10 @@ typedef struct PackUse {
     Sha256 sha256;         /* of the object up to its SHA field: container.h */
 } PackUse;
 
+/* A standby's control file, read after all other files: a copy of a standby is consistent from the recovery point that
+ * it names, so a restore takes this one and not the one among the files. */
+#define SIDE_CONTROL "global/pg_control"
+
 /* A named piece of side data: configuration files outside PGDATA, maps of names, extension and collation versions. */
 typedef struct SideItem {
     const char *name; /* "config/postgresql.conf", "databases.json" */

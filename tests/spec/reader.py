@@ -295,6 +295,10 @@ def restore(repository, root, label, folder):
                 file.write(file_bytes(repository, root, entry))
         if entry['kind'] != 'link':
             os.chmod(path, entry['mode'])
+    for side in record['side']:
+        if raw(side, 'name') == b'global/pg_control':
+            with open(target + b'/global/pg_control', 'wb') as file:
+                file.write(repository.place(root, side))
     for name in ('backup_label', 'tablespace_map'):
         if raw(record, name):
             with open(target + b'/' + name.encode(), 'wb') as file:
