@@ -10,18 +10,13 @@
 
 #include <inttypes.h>
 
-static const char *state_text(InfoBackupState state)
+const char *info_state_name(InfoBackupState state)
 {
     static const char *const texts[] = {[INFO_BACKUP_GOOD] = "good",
                                         [INFO_BACKUP_BROKEN] = "broken",
                                         [INFO_BACKUP_INTERRUPTED] = "interrupted",
                                         [INFO_BACKUP_DAMAGED] = "damaged"};
     return texts[state];
-}
-
-const char *info_state_name(InfoBackupState state)
-{
-    return state_text(state);
 }
 
 static void show_repos(Output *output, const Info *info)
@@ -201,7 +196,7 @@ static void show_details(Output *output, const InfoBackup *backup, const InfoDet
 {
     const BackupRecord *const record = &backup->record;
     output_text(output, "backup %s: %s, %s\n", backup->label.text,
-                backup_type_name(label_type(backup->label)), state_text(backup->state));
+                backup_type_name(label_type(backup->label)), info_state_name(backup->state));
     if (backup->state == INFO_BACKUP_BROKEN && backup->missing.segment_bytes)
         output_text(output, "  missing   WAL %s\n", wal_name_text(backup->missing).text);
     if (backup->state == INFO_BACKUP_INTERRUPTED || backup->state == INFO_BACKUP_DAMAGED) {

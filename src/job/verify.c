@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "job/verify_priv.h"
+#include "os/signal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,11 @@ Err *verify_found(VerifyRun *run, Err *err)
     report_fault(&run->found, err);
     lock_release(&run->lock);
     return NULL;
+}
+
+bool verify_stop_asked(void)
+{
+    return signal_stop_pending() != 0;
 }
 
 const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number)

@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "flow/pool.h"
-#include "os/signal.h"
 #include "repo/place_store.h"
 
 #include <inttypes.h>
@@ -131,27 +130,6 @@ static Err *backup_follow(Following *of, Arena *arena)
     return of->run->work->options.depth == VERIFY_ALL ? manifest_check(of) : NULL;
 }
 
-static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
-{
-    VerifyBackup *const backup = unit;
-    VerifyRun *const run = arg;
-    (void)pool;
-    (void)state;
-    AUTO(arena_free) Arena *arena = arena_new();
-    Following of = {.run = run,
-                    .generation = &verify_generation(run, backup->generation)->generation,
-                    .label = backup->label};
-    Err *err = backup_follow(&of, arena);
-    counter_add(&run->work->progress->files_done, 1);
-    if (!err)
-        return NULL;
-    backup->state = VERIFY_DAMAGED;
-    err = err_doing(err, "backup %s cannot be restored as it was", backup->label.text);
-    return verify_found(
-        run, err_hint(err, "copy what is missing from another repository, or take a full backup now; "
-                           "files that draw on other packs can still be restored"));
-}
-
 static bool is_in_scope(const VerifyRun *run, BackupLabel label)
 {
     return !run->scope.is_limited || text_equal(run->scope.label.text, label.text);
@@ -173,34 +151,42 @@ static void uncommitted_tell(VerifyRun *run, const BackupEntry *entry)
     report_hint(&run->found, "the begin object was lost; later backups may still draw on these packs");
 }
 
-typedef struct Producing {
-    VerifyBackup *backups;
-    size_t count;
-} Producing;
-
+/* The backups of one generation, and which of them the workers follow. */
 typedef struct BackupRun {
     VerifyRun *run;
-    Producing producing;
+    VerifyBackup *backups;
+    size_t count;
 } BackupRun;
 
 static Err *backups_produce(void *arg, Pool *pool)
 {
     const BackupRun *const of = arg;
-    for (size_t i = 0; i < of->producing.count; i++) {
-        if (of->producing.backups[i].state != VERIFY_INTERRUPTED)
-            TRY(pool_push(pool, &of->producing.backups[i]));
+    for (size_t i = 0; i < of->count; i++) {
+        if (of->backups[i].state != VERIFY_INTERRUPTED)
+            TRY(pool_push(pool, &of->backups[i]));
     }
     return NULL;
 }
 
-static Err *backups_work(void *arg, Pool *pool, void *state, void *unit)
+static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
 {
-    return backup_work(((BackupRun *)arg)->run, pool, state, unit);
-}
-
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
+    VerifyBackup *const backup = unit;
+    VerifyRun *const run = ((BackupRun *)arg)->run;
+    (void)pool;
+    (void)state;
+    AUTO(arena_free) Arena *arena = arena_new();
+    Following of = {.run = run,
+                    .generation = &verify_generation(run, backup->generation)->generation,
+                    .label = backup->label};
+    Err *err = backup_follow(&of, arena);
+    counter_add(&run->work->progress->files_done, 1);
+    if (!err)
+        return NULL;
+    backup->state = VERIFY_DAMAGED;
+    err = err_doing(err, "backup %s cannot be restored as it was", backup->label.text);
+    return verify_found(
+        run, err_hint(err, "copy what is missing from another repository, or take a full backup now; "
+                           "files that draw on other packs can still be restored"));
 }
 
 Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
@@ -208,12 +194,11 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
     const KeyRoot *const root = &generation->generation.root;
     const BackupEntry *const entries = generation->backups;
     const size_t count = generation->backup_count;
-    BackupRun of = {.run = run,
-                    .producing = {.backups = arena_alloc(run->arena, count * sizeof(VerifyBackup))}};
+    BackupRun of = {.run = run, .backups = arena_alloc(run->arena, count * sizeof *of.backups)};
     for (size_t i = 0; i < count; i++) {
         if (!is_in_scope(run, entries[i].label))
             continue;
-        of.producing.backups[of.producing.count++] =
+        of.backups[of.count++] =
             (VerifyBackup){.repo = arena_text(run->arena, run->repo->name),
                            .generation = root->generation,
                            .label = entries[i].label,
@@ -225,9 +210,9 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
     const PoolSpec spec = {.workers = (size_t)run->work->cluster->jobs,
                            .arg = &of,
                            .produce = backups_produce,
-                           .work = backups_work,
-                           .stop_asked = stop_asked};
+                           .work = backup_work,
+                           .stop_asked = verify_stop_asked};
     TRY(pool_run(&spec));
-    buf_add(&run->backups, of.producing.backups, of.producing.count * sizeof(VerifyBackup));
+    buf_add(&run->backups, of.backups, of.count * sizeof(VerifyBackup));
     return NULL;
 }

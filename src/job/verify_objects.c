@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "flow/pool.h"
-#include "os/signal.h"
 #include "repo/branch.h"
 #include "repo/pack.h"
 #include "repo/wal_archive.h"
@@ -262,11 +261,6 @@ static void unit_free(void *unit)
     mem_free(&unit);
 }
 
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 static int pack_compare(const void *a, const void *b)
 {
     const PackSeen *const x = a, *const y = b;
@@ -295,7 +289,7 @@ Err *verify_objects(VerifyRun *run)
                            .produce = units_produce,
                            .work = unit_work,
                            .unit_free = unit_free,
-                           .stop_asked = stop_asked};
+                           .stop_asked = verify_stop_asked};
     TRY(pool_run(&spec));
     if (run->packs.len)
         qsort(run->packs.data, run->packs.len / sizeof(PackSeen), sizeof(PackSeen), pack_compare);

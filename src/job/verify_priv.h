@@ -62,6 +62,8 @@ typedef struct VerifyRun {
 /* Keeps what was found wrong. What ends the work (AWAY, CANCELED) comes back; anything else is corrupt or not there.
  * From any thread. Consumes `err`. */
 MUST Err *verify_found(VerifyRun *run, Err *err);
+/* For pools: has the user asked to stop? */
+bool verify_stop_asked(void);
 const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number); /* NULL when unknown */
 /* NULL when the pack is not there. Only after verify_objects(). */
 const PackSeen *verify_pack(const VerifyRun *run, uint32_t generation, BackupLabel label, uint32_t pack);
