@@ -381,6 +381,9 @@ Err *restore_settings_write(Restore *restore, Span control)
     buf_add(&automatic, writing.conf.data, writing.conf.len);
     TRY(file_put(&writing, "postgresql.auto.conf", buf_span(&automatic)));
     TRY(plan_write(&writing));
-    return file_put(&writing, restore->place.role == PLAN_STANDBY ? "standby.signal" : "recovery.signal",
-                    (Span){0});
+    if (restore->place.role == PLAN_STANDBY)
+        return file_put(&writing, "standby.signal", (Span){0});
+    /* The backup of a stopped server without any WAL behind it starts from its own pg_wal; there is nothing to recover. */
+    return restore->way.target.kind == WAL_TARGET_END ? NULL
+                                                      : file_put(&writing, "recovery.signal", (Span){0});
 }

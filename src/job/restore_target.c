@@ -23,6 +23,25 @@ typedef struct Seek {
 
 /* ---- the line of descent */
 
+/* Where nothing says which timelines are rightful: a stopped server's backups and no archive. */
+static Err *timeline_of_newest(Timeline *out, const Restore *restore)
+{
+    const RestoreFrom *const from = &restore->from;
+    const BackupEntry *entries;
+    size_t count;
+    TRY(backup_list(&entries, &count, from->repo, &from->generation.root, restore->arena));
+    *out = (Timeline){1};
+    while (count && !entries[count - 1].is_committed)
+        count--;
+    if (!count)
+        return NULL;
+    BackupRecord record;
+    TRY(backup_record_load(&record, from->repo, &from->generation.root, entries[count - 1].label,
+                           restore->arena));
+    *out = record.timeline;
+    return NULL;
+}
+
 static Err *timeline_choose(Timeline *out, const Restore *restore)
 {
     const RestoreFrom *const from = &restore->from;
@@ -35,9 +54,7 @@ static Err *timeline_choose(Timeline *out, const Restore *restore)
     *out = lineage_production(records, count);
     if (out->id)
         return NULL;
-    const WalArchive *const archive = &restore->way.archive;
-    *out = archive->count ? archive->timelines[0].timeline : (Timeline){1};
-    return NULL;
+    return timeline_of_newest(out, restore);
 }
 
 static int newest_first(const void *a, const void *b)

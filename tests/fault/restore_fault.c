@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * Whatever file call fails while a backup is restored: either the data directory is whole, or it has no control file, so
+ * that no server can start on it, and a second run ends what the first began.
+ */
+#include "unit.h"
+
+#include "base/text.h"
+#include "unit/pg/fixture.h"
+
+#include "fake/fault.h"
+#include "fake/stopped_cluster.h"
+#include "job/restore.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { CALLS_MAX = 5000, NOBODY = 65534 };
+
+typedef struct RestoreWorld {
+    StoppedCluster cluster;
+    char target[128];
+} RestoreWorld;
+
+static void world_done(RestoreWorld *world)
+{
+    stopped_cluster_done(&world->cluster);
+}
+
+static Err *run(const RestoreWorld *world)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    Progress progress = {.phase = ""};
+    RestoreResult result;
+    const RestoreOptions options = {.target_text = "the latest",
+                                    .to_dir = world->target,
+                                    .restore_command = "false",
+                                    .delta = true,
+                                    .progress = &progress};
+    return restore_run(&result, &world->cluster.options, &options, &report, arena);
+}
+
+static bool is_same(const RestoreWorld *world, const char *path)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(buf_done) Buf was = {0};
+    AUTO(buf_done) Buf is = {0};
+    ASSERT_OK(file_read_all(&was, path_join(world->cluster.data, path, arena), 1 << 20));
+    ASSERT_OK(file_read_all(&is, path_join(world->target, path, arena), 1 << 20));
+    return span_equal(buf_span(&was), buf_span(&is));
+}
+
+static bool is_there(const RestoreWorld *world, const char *path)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    EntryInfo info;
+    ASSERT_OK(entry_stat(&info, path_join(world->target, path, arena)));
+    return info.kind != ENTRY_ABSENT;
+}
+
+static void whole_check(const RestoreWorld *world)
+{
+    static const char *const files[] = {"global/pg_control", "PG_VERSION",   "base/5/1259",
+                                        "base/5/notes",      "base/5/empty", "pg_hba.conf"};
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        assert_true(is_same(world, files[i]));
+    assert_false(is_there(world, RESTORE_MARKER));
+    assert_true(is_there(world, RESTORE_CLONE_MARKER));
+}
+
+/* Whether there were that many calls. */
+static bool break_at(const RestoreWorld *world, int nth, int errnum)
+{
+    fake_fault_at(nth, errnum);
+    AUTO(err_free) Err *err = run(world);
+    const bool is_hit = fake_fault_hit();
+    fake_fault_at(0, 0);
+    assert_true(is_hit || !err);
+    if (err && err_is(err, ERR_BUG))
+        fail_msg("call %d: %s", nth, err_text(err));
+    if (err && is_there(world, "global/pg_control") && is_there(world, "PG_VERSION"))
+        assert_true(is_same(world, "base/5/notes") && is_same(world, "base/5/1259"));
+    Err *const again = run(world);
+    if (again)
+        fail_msg("after call %d the second run: %s", nth, err_text(again));
+    whole_check(world);
+    ASSERT_OK(folder_remove_all(world->target));
+    return is_hit;
+}
+
+static void break_with(int errnum)
+{
+    AUTO(world_done) RestoreWorld world;
+    if (geteuid() == 0) /* a restore refuses to make files of root's */
+        assert_int_equal(seteuid(NOBODY), 0);
+    stopped_cluster_make(&world.cluster);
+    snprintf(world.target, sizeof world.target, "%s/restored", world.cluster.top.path);
+    cluster_filler(&world.cluster, "base/5/1259", 3 * PAGE_BYTES);
+    cluster_filler(&world.cluster, "base/5/notes", 300000);
+    cluster_filler(&world.cluster, "base/5/empty", 0);
+    cluster_filler(&world.cluster, "pg_hba.conf", 100);
+    cluster_file(&world.cluster, "postgresql.conf", fixture_text("port = 5433\n"));
+    BackupResult backup;
+    ASSERT_OK(stopped_cluster_backup(&backup, &world.cluster, NULL));
+    int failed = 0;
+    while (break_at(&world, failed + 1, errnum))
+        assert_true(++failed < CALLS_MAX);
+    assert_true(failed > 50);
+}
+
+static void test_restore__survives_a_failing_disk(void **state)
+{
+    (void)state;
+    break_with(EIO);
+}
+
+static void test_restore__survives_a_full_disk(void **state)
+{
+    (void)state;
+    break_with(ENOSPC);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_restore__survives_a_failing_disk),
+          cmocka_unit_test(test_restore__survives_a_full_disk))
