@@ -161,6 +161,14 @@ class TestRefusals:
         run = place.setup('--user=nobody', '--restart', code=1)
         assert 'ALTER SYSTEM' in run.err
 
+    def test_setup__names_a_wrong_password(self, place):
+        place.cluster.sql("create role keeper superuser login password 'right'")
+        (place.cluster.data / 'pg_hba.conf').write_text('local all keeper scram-sha-256\nlocal all all trust\n')
+        place.cluster.reload()
+        run = place.setup('--user=keeper', '--restart', env={'PGPASSWORD': 'wrong'}, code=1)
+        assert 'password' in run.err and 'wrong' not in run.err.replace('wrong password', '')
+        place.setup('--user=keeper', '--restart', env={'PGPASSWORD': 'right'})
+
     def test_setup__names_what_pg_hba_refuses(self, place):
         hba = place.cluster.data / 'pg_hba.conf'
         hba.write_text('local all all reject\n')
