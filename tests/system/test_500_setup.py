@@ -138,6 +138,15 @@ class TestRefusals:
         for repo in (place.repo, other):
             assert list(repo.rglob('*.wal')), repo
 
+    def test_setup__quotes_for_shell_and_server(self, place):
+        odd = place.home / "it's 100%f odd"
+        odd.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(odd, pgcluster.server_user())
+        place.pgstrata.conf, place.repo = odd / 'a b.conf', odd / 'repository'
+        assert 'found in every repository' in place.setup('--restart').out
+        assert 'nothing had to be changed' in place.setup().out
+
     def test_setup__needs_a_repository(self, place):
         run = place.pgstrata('setup', f'--pgdata={place.cluster.data}', code=2)
         assert 'no repository is configured' in run.err
