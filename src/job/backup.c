@@ -18,9 +18,12 @@
 #include "pg/backup_label.h"
 #include "source/local.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CONTROL_TRIES = 10 }; /* two torn reads in a row are rare */
 
 static void backup_done(Backup *backup)
 {
@@ -80,8 +83,9 @@ static Err *backup_lock(LockFile **out, const Backup *backup)
     TRY(folder_make_all(backup->cluster->lock_dir, 0750));
     const char *const path =
         arena_textf(backup->arena, "%s/%s.backup.lock", backup->cluster->lock_dir, backup->cluster->name);
-    TRY_AS(lock_file_take(out, path), "another backup of cluster %s", backup->cluster->name);
-    return NULL;
+    Err *const err = lock_file_take(out, path);
+    return err_is(err, ERR_BUSY) ? err_doing(err, "another backup of cluster %s", backup->cluster->name)
+                                 : err;
 }
 
 static Err *label_choose(Backup *backup)
@@ -243,16 +247,29 @@ static Err *server_start(BackupSession **out, Backup *backup, Connection *connec
     return NULL;
 }
 
-/* A standby's copy is consistent from the recovery point in its control file on: it must be read after all else. */
+/* The bytes of a control file that was not being written while it was read. */
+static Err *control_bytes_read(Buf *out, const Backup *backup)
+{
+    const char *const path = path_join(backup->cluster->pgdata, "global/pg_control", backup->arena);
+    ControlCrc crc = {0};
+    for (int i = 0; i < CONTROL_TRIES; i++) {
+        ControlFile control;
+        buf_clear(out);
+        TRY(cluster_control_read(&control, backup->cluster->pgdata)); /* waits for one that is whole */
+        TRY(file_read_all(out, path, CONTROL_FILE_BYTES));
+        TRY_AS(control_decode(&control, &crc, buf_span(out)), "reading %s", path);
+        if (control_crc_is_good(crc))
+            return NULL;
+    }
+    return err_doing(control_crc_error(crc), "reading %s", path);
+}
+
+/* A standby's copy is consistent from the recovery point in its control file on, which must be read after all else. A
+ * primary may have been writing it when it was copied among the others; a torn one would start no server. */
 static Err *control_store_last(Backup *backup)
 {
-    if (!backup->record.from_standby)
-        return NULL;
-    ControlFile control;
-    TRY(cluster_control_read(&control, backup->cluster->pgdata)); /* waits for one that is not torn */
     AUTO(buf_done) Buf bytes = {0};
-    TRY(file_read_all(&bytes, path_join(backup->cluster->pgdata, "global/pg_control", backup->arena),
-                      CONTROL_FILE_BYTES));
+    TRY(control_bytes_read(&bytes, backup));
     BackupRecord *const record = &backup->record;
     SideItem *const items = arena_alloc(backup->arena, (record->side_count + 1) * sizeof *items);
     if (record->side_count)
@@ -322,7 +339,7 @@ static Err *running_refuse(const Backup *backup)
     if (err)
         return TAKE(err);
     const long pid = strtol(buf_text(&text), NULL, 10);
-    if (pid > 0 && kill((pid_t)pid, 0) != 0)
+    if (pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
         return NULL;
     return err_hint(ERR(REFUSED, "the server of %s is running (postmaster.pid names process %ld)",
                         backup->cluster->pgdata, pid),

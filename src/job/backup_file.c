@@ -44,7 +44,9 @@ static Err *page_look_again(const Reading *reading, uint8_t *page, uint32_t bloc
 {
     const PageRules *const rules = &reading->worker->backup->rules;
     PageState state = page_check(page, block, rules);
-    for (int i = 0; i < PAGE_TRIES && state != PAGE_GOOD && state != PAGE_NEW; i++) {
+    /* Where very much is damaged, waiting for every page would take hours. */
+    const int tries = reading->worker->bad_page_count < BAD_PAGES_LISTED_MAX ? PAGE_TRIES : 1;
+    for (int i = 0; i < tries && state != PAGE_GOOD && state != PAGE_NEW; i++) {
         if (i > 0)
             clock_sleep_ms(PAGE_WAIT_MS);
         uint8_t again[PAGE_BYTES];
