@@ -79,3 +79,42 @@ def test_a_link_in_the_way_is_never_written_through(story):
     assert not list(outside.iterdir())
     assert not (data / 'base').is_symlink() and not version.is_symlink()
     story.check(data, story.shadow.at())
+
+
+@pytest.mark.majors(13, 15, 18)
+def test_a_stopped_servers_backup_starts_again(pgstrata, clusters, major):
+    story = restoring.Protected(pgstrata, clusters, major)
+    story.work()
+    story.cluster.stop()
+    story.pgstrata('backup', '--offline')
+    for segment in story.archive.urls[0].glob('main/g*/wal/*/*/*.wal'):
+        segment.unlink()
+    data, _ = story.restore()
+    copy = story.started(data)
+    assert not copy.value('select pg_is_in_recovery()')
+    restoring.shadow.compare(copy, story.shadow.at())
+    copy.check_pages()
+
+
+@pytest.mark.majors(15)
+def test_configuration_from_elsewhere_is_copied_into_a_clone(pgstrata, clusters, major):
+    """Debian keeps postgresql.conf, pg_hba.conf and pg_ident.conf outside of the data directory."""
+    story = restoring.Protected(pgstrata, clusters, major)
+    outside = clusters.folder / 'etc'
+    outside.mkdir()
+    pgcluster.own_by_server_user(outside)
+    cluster = story.cluster
+    cluster.stop()
+    for name in ('postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'):
+        subprocess.run(pgcluster.as_server_user('mv', cluster.data / name, outside / name), check=True)
+    with open(outside / 'postgresql.conf', 'a') as conf:
+        conf.write(f"data_directory = '{cluster.data}'\nhba_file = '{outside}/pg_hba.conf'\n"
+                   f"ident_file = '{outside}/pg_ident.conf'\nexternal_pid_file = '{outside}/main.pid'\n")
+    cluster.overrides = {'config_file': outside / 'postgresql.conf'}
+    cluster.start()
+    story.backup()
+    story.work(seed=2)
+    story.archive_all()
+    data, _ = story.restore()
+    assert '\ndata_directory' not in (data / 'postgresql.conf').read_text()
+    story.check(data, story.shadow.at())
