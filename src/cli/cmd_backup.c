@@ -3,43 +3,12 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/local_time.h"
-#include "cli/progress_line.h"
+#include "cli/watch.h"
 #include "conf/resolve.h"
-#include "flow/ticker.h"
 #include "job/backup.h"
-#include "os/clock.h"
 #include "os/user.h"
 
 #include <string.h>
-
-enum { TICK_MS = 200 };
-
-typedef struct Watch {
-    Progress progress;
-    ProgressLine line;
-} Watch;
-
-static void watch_tick(void *arg)
-{
-    Watch *const watch = arg;
-    const ProgressNow now = progress_now(&watch->progress);
-    progress_line_tick(&watch->line, &now, clock_monotonic_us());
-}
-
-/* The job with its progress line beside it. */
-static Err *backup_watched(BackupResult *out, CommandCall *call, const ClusterOptions *cluster,
-                           const BackupOptions *options)
-{
-    Watch watch = {.progress = {.phase = ""}};
-    AUTO(ticker_stop) Ticker *ticker = NULL;
-    progress_line_init(&watch.line, clock_monotonic_us());
-    if (!call->output->is_json && !settings_flag(call->settings, OPT_QUIET))
-        TRY(ticker_start(&ticker, TICK_MS, watch_tick, &watch));
-    Err *const err = backup_run(out, cluster, options, &watch.progress, call->report);
-    ticker_stop(&ticker);
-    progress_line_clear();
-    return err;
-}
 
 static void result_json(json_t *document, const BackupResult *result, bool is_dry_run)
 {
@@ -69,7 +38,10 @@ Err *cmd_backup(CommandCall *call)
     if (cluster.pgdata)
         TRY(user_become_owner(cluster.pgdata));
     BackupResult result = {0};
-    TRY(backup_watched(&result, call, &cluster, &options));
+    AUTO(watch_end) Watch watch = {.progress = {.phase = ""}};
+    TRY(watch_begin(&watch, call));
+    TRY(backup_run(&result, &cluster, &options, &watch.progress, call->report));
+    watch_end(&watch);
     result_json(call->output->document, &result, options.dry_run);
     if (options.dry_run) {
         output_text(call->output, "a full backup would read %s in %llu files\n",

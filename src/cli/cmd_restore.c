@@ -5,15 +5,12 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/local_time.h"
-#include "cli/progress_line.h"
+#include "cli/watch.h"
 #include "conf/resolve.h"
-#include "flow/ticker.h"
 #include "os/clock.h"
 #include "os/path.h"
 
 #include <string.h>
-
-enum { TICK_MS = 200 };
 
 /* What a restore and a recovery do on two ordinary cores; for the estimate of --dry-run. */
 #define COPY_BYTES_PER_S  (200 * INT64_C(1000000))
@@ -24,11 +21,6 @@ typedef struct RestoreCall {
     ClusterOptions cluster;
     RestoreOptions options;
 } RestoreCall;
-
-typedef struct Watch {
-    Progress progress;
-    ProgressLine line;
-} Watch;
 
 static const char *setting(const RestoreCall *restore, OptionId id)
 {
@@ -270,29 +262,6 @@ static void result_json(const RestoreCall *restore, const RestoreResult *result)
     json_object_set_new(to, "reached_timeline", json_integer(result->reached_timeline.id));
 }
 
-static void watch_tick(void *arg)
-{
-    Watch *const watch = arg;
-    const ProgressNow now = progress_now(&watch->progress);
-    progress_line_tick(&watch->line, &now, clock_monotonic_us());
-}
-
-/* The job with its progress line beside it. */
-static Err *watched_run(RestoreResult *out, RestoreCall *restore)
-{
-    CommandCall *const call = restore->call;
-    Watch watch = {.progress = {.phase = ""}};
-    AUTO(ticker_stop) Ticker *ticker = NULL;
-    restore->options.progress = &watch.progress;
-    progress_line_init(&watch.line, clock_monotonic_us());
-    if (!call->output->is_json && !settings_flag(call->settings, OPT_QUIET))
-        TRY(ticker_start(&ticker, TICK_MS, watch_tick, &watch));
-    Err *const err = restore_run(out, &restore->cluster, &restore->options, call->report, call->arena);
-    ticker_stop(&ticker);
-    progress_line_clear();
-    return err;
-}
-
 Err *cmd_restore(CommandCall *call)
 {
     RestoreCall restore = {.call = call};
@@ -300,7 +269,11 @@ Err *cmd_restore(CommandCall *call)
     TRY(options_fill(&restore));
     const int64_t begun = clock_monotonic_us();
     RestoreResult result;
-    TRY(watched_run(&result, &restore));
+    AUTO(watch_end) Watch watch = {.progress = {.phase = ""}};
+    TRY(watch_begin(&watch, call));
+    restore.options.progress = &watch.progress;
+    TRY(restore_run(&result, &restore.cluster, &restore.options, call->report, call->arena));
+    watch_end(&watch);
     way_show(&restore, &result);
     result_json(&restore, &result);
     if (restore.options.dry_run) {

@@ -2,41 +2,12 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/progress_line.h"
+#include "cli/watch.h"
 #include "conf/resolve.h"
-#include "flow/ticker.h"
 #include "job/verify.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
-
-enum { TICK_MS = 200 };
-
-typedef struct Watch {
-    Progress progress;
-    ProgressLine line;
-} Watch;
-
-static void watch_tick(void *arg)
-{
-    Watch *const watch = arg;
-    const ProgressNow now = progress_now(&watch->progress);
-    progress_line_tick(&watch->line, &now, clock_monotonic_us());
-}
-
-static Err *verify_watched(VerifyResult *out, CommandCall *call, VerifyWork *work)
-{
-    Watch watch = {.progress = {.phase = ""}};
-    AUTO(ticker_stop) Ticker *ticker = NULL;
-    work->progress = &watch.progress;
-    progress_line_init(&watch.line, clock_monotonic_us());
-    if (!call->output->is_json && !settings_flag(call->settings, OPT_QUIET))
-        TRY(ticker_start(&ticker, TICK_MS, watch_tick, &watch));
-    Err *const err = verify_run(out, work, call->arena);
-    ticker_stop(&ticker);
-    progress_line_clear();
-    return err;
-}
 
 static const char *state_name(VerifyState state)
 {
@@ -98,7 +69,11 @@ Err *cmd_verify(CommandCall *call)
         .report = call->report};
     VerifyResult result;
     const int64_t begun_us = clock_monotonic_us();
-    TRY(verify_watched(&result, call, &work));
+    AUTO(watch_end) Watch watch = {.progress = {.phase = ""}};
+    TRY(watch_begin(&watch, call));
+    work.progress = &watch.progress;
+    TRY(verify_run(&result, &work, call->arena));
+    watch_end(&watch);
     const int64_t duration_us = clock_monotonic_us() - begun_us;
     result_json(call->output->document, &result, duration_us);
     result_show(call->output, &result, &work, duration_us);
