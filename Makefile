@@ -36,6 +36,11 @@ demo:  ## install what it needs, build, and bring a dropped table back on a thro
 fuzz:  ## build the fuzz targets with clang and run each for a few seconds
 	@scripts/fuzz.sh
 
+.PHONY: soak
+soak: all  ## the long random tests, by hand: SEED= KILLS=300
+	@scripts/deps.sh test
+	@scripts/soak.sh
+
 .PHONY: bench
 bench:  ## measure beside pgBackRest, pg_basebackup and the floors; root, PostgreSQL 15, about 20 GB below /var/tmp
 	@bench/run.sh
