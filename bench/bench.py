@@ -30,8 +30,8 @@ class Bench:
 
     # -- the two programs' configurations -------------------------------------------------------------------------
 
-    def pgstrata(self, *argv, level=1, name='main'):
-        return [self.program, '--config', self.work / f'pgstrata-{level}.conf', '--cluster', name, *argv]
+    def pgstrata(self, *argv, name='main'):
+        return [self.program, '--config', self.work / 'pgstrata.conf', '--cluster', name, *argv]
 
     def pgbackrest(self, *argv, level=1):
         return ['pgbackrest', '--config', self.work / f'pgbackrest-{level}.conf', '--stanza=main', *argv]
@@ -43,7 +43,6 @@ class Bench:
             (self.work / f'pgbackrest-{level}.conf').write_text(f'''[global]
 repo1-path={repo}
 repo1-bundle=y
-repo1-block=y
 repo1-retention-full=99
 compress-type=zst
 compress-level={level}
@@ -60,15 +59,14 @@ pg1-path={self.cluster.data}
 pg1-port={PORT}
 pg1-socket-path={self.cluster.folder}
 ''')
-            (self.work / f'pgstrata-{level}.conf').write_text(f'''[global]
+        (self.work / 'pgstrata.conf').write_text(f'''[global]
 jobs = 2
 compress = zstd
-compress-level = {level}
 state-dir = {self.work}/state
 lock-dir = {self.work}/lock
 spool-dir = {self.work}/spool
 [repo main]
-url = {self.work}/pgstrata-repo-{level}
+url = {self.work}/pgstrata-repo
 [cluster main]
 pgdata = {self.cluster.data}
 host = {self.cluster.folder}
@@ -87,14 +85,11 @@ port = {PORT}
         print(f'  {self.cluster.fill(self.args.scale) / 1e9:.2f} GB')
         for level in (1, 3):
             as_owner(*self.pgbackrest('stanza-create', level=level))
-            owned_folder(self.work / f'pgstrata-repo-{level}')
-            as_owner(*self.pgstrata('setup', '--replace', level=level))
+        owned_folder(self.work / 'pgstrata-repo')
+        as_owner(*self.pgstrata('setup', '--replace'))
         self.cluster.sql('select pg_switch_wal()')
 
     # -- races ----------------------------------------------------------------------------------------------------
-
-    def repo_backups(self, folder):
-        return lambda: folder_bytes(folder)
 
     def fresh(self, folder):
         def again():
@@ -104,19 +99,21 @@ port = {PORT}
     def full(self):
         base = self.work / 'basebackup'
         stored1 = self.work / 'pgbackrest-repo-1/backup'
-        forget = lambda level: lambda: [shutil.rmtree(p, ignore_errors=True)
-                                        for p in (self.work / f'pgstrata-repo-{level}').glob('main/g*/backup/*')]
+
+        def forget():
+            for backup in (self.work / 'pgstrata-repo').glob('main/g*/backup/*'):
+                shutil.rmtree(backup)
 
         def forget_rest(level):
             return lambda: subprocess.run(self.pgbackrest('expire', '--repo1-retention-full=1', level=level), check=False,
                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=OWNER)
 
         contestants = [
-            Contestant('pgstrata zstd 1', self.pgstrata('backup', '--type', 'full'), forget(1), user=OWNER,
-                       stored=lambda: folder_bytes(self.work / 'pgstrata-repo-1/main/g1/backup')),
+            Contestant('pgstrata zstd 1', self.pgstrata('backup', '--type', 'full'), forget, user=OWNER,
+                       stored=lambda: folder_bytes(self.work / 'pgstrata-repo/main/g1/backup')),
             Contestant('pgBackRest zst 1', self.pgbackrest('backup', '--type=full'),
                        forget_rest(1), user=OWNER, stored=lambda: folder_bytes(stored1 / 'main/latest/')),
-            Contestant('pgstrata zstd 3', self.pgstrata('backup', '--type', 'full', level=3), forget(3), user=OWNER),
+            Contestant('pgstrata zstd 3', self.pgstrata('backup', '--type', 'full', '--compress-level', '3'), forget, user=OWNER),
             Contestant('pgBackRest zst 3', self.pgbackrest('backup', '--type=full', level=3), forget_rest(3), user=OWNER),
             Contestant('pg_basebackup -X none, zstd 1', [BIN / 'pg_basebackup', '-h', self.cluster.folder, '-p', PORT, '-D', base, '-Ft',
                        '-X', 'none', '-c', 'fast', '--compress=client-zstd:1'], self.fresh(base), user=OWNER,
@@ -159,7 +156,7 @@ port = {PORT}
         kept = self.work / name
         shutil.copy(segment, kept)
         shutil.chown(kept, OWNER, OWNER)
-        object_glob = lambda: list((self.work / 'pgstrata-repo-1').glob(f'main/g*/wal/*/*/{name}.wal'))
+        object_glob = lambda: list((self.work / 'pgstrata-repo').glob(f'main/g*/wal/*/*/{name}.wal'))
         got = self.work / 'got'
 
         def forget_ours():
@@ -177,11 +174,11 @@ port = {PORT}
         self.add(race('archive-push, one segment of 16 MB', [
             Contestant('pgstrata', inside + self.pgstrata('archive-push', f'pg_wal/{name}'), forget_ours, user=OWNER,
                        stored=lambda: object_glob()[0].stat().st_size),
-            Contestant('pgBackRest', self.pgbackrest('archive-push', f'pg_wal/{name}'), forget_theirs, user=OWNER),
+            Contestant('pgBackRest', inside + self.pgbackrest('archive-push', f'pg_wal/{name}'), forget_theirs, user=OWNER),
         ], self.args.runs * 4))
         self.add(race('archive-get, one segment of 16 MB', [
             Contestant('pgstrata', inside + self.pgstrata('archive-get', name, got), self.fresh_file(got), user=OWNER),
-            Contestant('pgBackRest', self.pgbackrest('archive-get', name, got), self.fresh_file(got), user=OWNER),
+            Contestant('pgBackRest', inside + self.pgbackrest('archive-get', name, got), self.fresh_file(got), user=OWNER),
         ], self.args.runs * 4))
 
     def fresh_file(self, path):

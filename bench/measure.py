@@ -68,6 +68,6 @@ def table(result, yardstick=None):
     first = result['rows'][0]['wall_s']
     for row in result['rows']:
         stored = f'{row["stored_bytes"] / 1e6:.0f}' if row['stored_bytes'] else ''
-        lines.append(f'| {row["name"]} | {row["wall_s"]:.2f} ({row["wall_min_s"]:.2f}..{row["wall_max_s"]:.2f}) '
-                     f'| {row["wall_s"] / first:.2f} | {row["cpu_s"]:.2f} | {row["memory_bytes"] / 1e6:.0f} | {stored} |')
+        lines.append(f'| {row["name"]} | {row["wall_s"]:.3f} ({row["wall_min_s"]:.3f}..{row["wall_max_s"]:.3f}) '
+                     f'| {row["wall_s"] / first:.2f} | {row["cpu_s"]:.3f} | {row["memory_bytes"] / 1e6:.0f} | {stored} |')
     return '\n'.join(lines) + '\n'
