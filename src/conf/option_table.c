@@ -90,7 +90,7 @@ const Option option_table[OPTION_COUNT] = {
     [OPT_RESTART] = {"restart", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_SETUP,
         .help = "restart the server when a setting needs it"},
     [OPT_TYPE] = {"type", .scope = SCOPE_COMMAND, .type = TYPE_ENUM, .commands = FOR_BACKUP, .value = "TYPE",
-        .choices = backup_types, .help = "what to back up; incr, or full when there is no full backup yet"},
+        .choices = backup_types, .help = "what to back up: full, the only type yet"},
     [OPT_OFFLINE] = {"offline", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
         .help = "back up a server that was cleanly stopped"},
     [OPT_NOTE] = {"note", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_BACKUP, .value = "TEXT",
