@@ -132,9 +132,9 @@ static Err *run_compare(Buf *wanted, const RestoreFiles *files, const PackReader
             counter_add(&files->restore->options->progress->bytes_done, page);
             continue;
         }
-        RestorePiece *const last = (RestorePiece *)(void *)(wanted->data + wanted->len) - 1;
-        if (wanted->len && last->file == run->file &&
-            last->first_block + last->count == run->first_block + i &&
+        RestorePiece *const last =
+            wanted->len ? (RestorePiece *)(void *)(wanted->data + wanted->len) - 1 : NULL;
+        if (last && last->file == run->file && last->first_block + last->count == run->first_block + i &&
             last->offset + (uint64_t)last->count * PAGE_BYTES == run->offset + begin)
             last->count++;
         else
