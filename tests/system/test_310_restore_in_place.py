@@ -1,4 +1,5 @@
 """restore over the cluster itself: what it saves first, which branch it follows, what it refuses."""
+import datetime
 import json
 import os
 import random
@@ -194,6 +195,8 @@ def test_start_says_what_was_reached(story):
     copy = story.clusters.adopt(story.major, data)
     try:
         assert said['reached_timeline'] == 2
-        assert said['reached_time'] == said['end_time']
+        # What was announced is the last commit; the server's own clock of replay counts rollbacks behind it too.
+        announced, reached = (datetime.datetime.fromisoformat(said[name]) for name in ('end_time', 'reached_time'))
+        assert announced <= reached <= announced + datetime.timedelta(seconds=5)
     finally:
         copy.pg_ctl('-m', 'fast', '-w', 'stop')
