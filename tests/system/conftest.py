@@ -134,8 +134,11 @@ class Pgstrata:
         for kind, sections in (('repo', repos), ('cluster', clusters)):
             for name, settings in sections.items():
                 text += [f'[{kind} {name}]\n', *lines(settings)]
-        self.conf.write_text(''.join(text))
-        self.conf.chmod(0o644)
+        # Renamed into place, as an administrator's tools do: a standby's restore_command may read the file at any moment.
+        fresh = self.conf.with_suffix('.new')
+        fresh.write_text(''.join(text))
+        fresh.chmod(0o644)
+        fresh.replace(self.conf)
         return self.conf
 
     def argv(self, *args):
