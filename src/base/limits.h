@@ -86,6 +86,9 @@
 /* Objects that are read whole as JSON: backup, begin, packs, cluster. The list of packs is the long one. */
 #define JSON_OBJECT_MAX (64 * 1024 * 1024)
 
+/* Labels that other hosts may take under our eyes before a backup gives up: each costs them a whole begin. */
+#define LABEL_TRIES_MAX 10
+
 #define JOBS_MAX 256
 
 /* Every retry loop: waits double from the first to the last; the whole is bounded by retry-timeout. */

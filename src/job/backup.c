@@ -90,31 +90,24 @@ static Err *backup_lock(LockFile **out, const Backup *backup)
 
 static Err *label_choose(Backup *backup)
 {
-    BackupLabel newest = {{0}};
-    for (size_t i = 0; i < backup->set->count; i++) {
-        const BackupEntry *entries;
-        size_t count;
-        TRY(backup_list(&entries, &count, backup->set->repos[i], &backup->generation.root, backup->arena));
-        if (count > 0 && strcmp(entries[count - 1].label.text, newest.text) > 0)
-            newest = entries[count - 1].label;
-    }
-    return label_next(&backup->record.label, backup->options->type, clock_now(),
-                      newest.text[0] ? &newest : NULL);
+    return backup_label_choose(&backup->record.label, backup->set, &backup->generation.root,
+                               backup->options->type, clock_now());
 }
 
 static Err *begin_write(Backup *backup)
 {
     const HostName host = cluster_host_name();
-    const BackupRecord *const record = &backup->record;
-    const BackupBegin begin = {.label = record->label,
-                               .start_lsn = record->start_lsn,
-                               .timeline = record->timeline,
-                               .created = clock_now(),
-                               .from_standby = record->from_standby,
-                               .offline = record->offline,
-                               .host = host.text,
-                               .data_directory = backup->cluster->pgdata};
-    TRY(backup_begin_write(backup->set, &backup->generation.root, &begin));
+    BackupRecord *const record = &backup->record;
+    BackupBegin begin = {.label = record->label,
+                         .start_lsn = record->start_lsn,
+                         .timeline = record->timeline,
+                         .created = clock_now(),
+                         .from_standby = record->from_standby,
+                         .offline = record->offline,
+                         .host = host.text,
+                         .data_directory = backup->cluster->pgdata};
+    TRY(backup_begin_reserve(&begin, backup->set, &backup->generation.root));
+    record->label = begin.label;
     const PackWriterSpec spec = {.stores = backup->set->stores,
                                  .store_count = backup->set->count,
                                  .root = &backup->generation.root,
@@ -184,6 +177,19 @@ static void bad_pages_record(Backup *backup)
                     (unsigned long long)record->bad_page_count);
 }
 
+/* The objects that are no packs, as the first repository has them. */
+static Err *small_objects_count(Backup *backup)
+{
+    static const char *const names[] = {"begin", "packs"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        ObjectInfo info;
+        const Key key = key_backup_object(&backup->generation.root, backup->record.label, names[i]);
+        TRY(store_stat(&info, backup->set->stores[0], key.text));
+        backup->record.stored_bytes += info.size_bytes;
+    }
+    return NULL;
+}
+
 static Err *backup_commit(Backup *backup)
 {
     progress_phase(backup->progress, "committing");
@@ -195,7 +201,9 @@ static Err *backup_commit(Backup *backup)
     qsort(uses, count, sizeof *uses, by_pack);
     const KeyRoot *const root = &backup->generation.root;
     TRY(backup_packs_write(backup->set, root, backup->record.label, (PackUses){uses, count}));
-    return backup_record_write(backup->set, root, &backup->record);
+    TRY(small_objects_count(backup));
+    TRY(backup_record_write(&backup->commit, backup->set, root, &backup->record));
+    return NULL;
 }
 
 /* -- a running server ------------------------------------------------------------------------------------------------ */
@@ -405,7 +413,7 @@ static void result_fill(BackupResult *out, const Backup *backup, int64_t begun_u
     *out = (BackupResult){.label = record->label,
                           .files = record->files,
                           .size_bytes = record->size_bytes,
-                          .stored_bytes = record->stored_bytes,
+                          .stored_bytes = record->stored_bytes + backup->commit.stored_bytes,
                           .bad_pages = record->bad_page_count,
                           .start_lsn = record->start_lsn,
                           .stop_lsn = record->stop_lsn,

@@ -33,6 +33,7 @@ typedef struct Backup {
     PageRules rules;
 
     BackupRecord record; /* filled on the way */
+    BackupCommit commit;
     Counter packs_begun;
     PackWriter *own_packs; /* of the main thread: manifest and side data */
 

@@ -3,10 +3,11 @@
 
 /*
  * The lists of repo/backup_set.h: which packs a backup draws on, and which backups there are. Both grow with the
- * cluster, so the first is NDJSON and the second is made of names.
+ * cluster, so the first is NDJSON and the second is made of names. A new label is one behind the end of the second.
  */
 #include "repo/backup_set.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "repo/json_lines.h"
 #include "repo/json_object.h"
@@ -169,4 +170,33 @@ Err *backup_list(const BackupEntry **out, size_t *count, Repo *repo, const KeyRo
     *count = listing.entries.len / sizeof(BackupEntry);
     *out = (const BackupEntry *)(const void *)arena_bytes(arena, buf_span(&listing.entries)).ptr;
     return NULL;
+}
+
+Err *backup_label_choose(BackupLabel *out, RepoSet *set, const KeyRoot *root, BackupType type, Instant now)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    BackupLabel newest = {{0}};
+    for (size_t i = 0; i < set->count; i++) {
+        const BackupEntry *entries;
+        size_t count;
+        TRY(backup_list(&entries, &count, set->repos[i], root, arena));
+        if (count > 0 && strcmp(entries[count - 1].label.text, newest.text) > 0)
+            newest = entries[count - 1].label;
+    }
+    return label_next(out, type, now, newest.text[0] ? &newest : NULL);
+}
+
+Err *backup_begin_reserve(BackupBegin *begin, RepoSet *set, const KeyRoot *root)
+{
+    const BackupType type = label_type(begin->label);
+    for (int i = 0; i < LABEL_TRIES_MAX; i++) {
+        TRY(backup_label_choose(&begin->label, set, root, type, label_time(begin->label)));
+        Err *err = backup_begin_write(set, root, begin);
+        if (!err_is(err, ERR_EXISTS))
+            return err;
+        err_free(&err);
+    }
+    return err_hint(ERR(BUSY, "other hosts took %d labels of cluster %s, the last one %s", LABEL_TRIES_MAX,
+                        root->cluster, begin->label.text),
+                    "let one host at a time back up this cluster");
 }

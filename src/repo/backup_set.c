@@ -134,14 +134,16 @@ static json_t *record_json(const BackupRecord *record)
     return json;
 }
 
-Err *backup_record_write(RepoSet *set, const KeyRoot *root, const BackupRecord *record)
+Err *backup_record_write(BackupCommit *out, RepoSet *set, const KeyRoot *root, const BackupRecord *record)
 {
     assert(record->bad_page_listed <= BAD_PAGES_LISTED_MAX && record->stop_lsn.at >= record->start_lsn.at);
     AUTO(json_free) json_t *json = record_json(record);
     const Key key = key_backup_object(root, record->label, record_object);
     AUTO(buf_done) Buf bytes = {0};
     TRY(json_object_encode(&bytes, json, key.text, CONTAINER_BACKUP));
-    return repo_set_put(set, key.text, buf_span(&bytes));
+    TRY(repo_set_put(set, key.text, buf_span(&bytes)));
+    *out = (BackupCommit){bytes.len, hash128_of(buf_span(&bytes))};
+    return NULL;
 }
 
 /* A reader for item `at` of an array in the document that `outer` reads. */

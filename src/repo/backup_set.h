@@ -68,7 +68,7 @@ typedef struct BackupRecord {
     const char *server_version; /* "15.18 (Debian 15.18-1)" */
     uint64_t files;             /* entries of kind file */
     uint64_t size_bytes;        /* of all files */
-    uint64_t stored_bytes;      /* new objects this backup wrote */
+    uint64_t stored_bytes;      /* of all its objects but the commit itself */
     PlainPlace manifest_root;
     Span backup_label_file;   /* byte for byte as the server gave it; empty for an offline backup */
     Span tablespace_map_file; /* the same; may be empty */
@@ -92,12 +92,24 @@ typedef struct PackUses {
 } PackUses;
 MUST Err *backup_packs_load(PackUses *out, Repo *repo, const KeyRoot *root, BackupLabel label, Arena *arena);
 
+/* A label for `now` that is later than every label in any of the repositories. */
+MUST Err *backup_label_choose(BackupLabel *out, RepoSet *set, const KeyRoot *root, BackupType type,
+                              Instant now);
+/* Writes `begin` under its label; when another host has taken that one, or a later one, since it was chosen, under the
+ * next that is free: begin->label tells. BUSY when others are quicker LABEL_TRIES_MAX times. */
+MUST Err *backup_begin_reserve(BackupBegin *begin, RepoSet *set, const KeyRoot *root);
 /* EXISTS: the label is taken. */
 MUST Err *backup_begin_write(RepoSet *set, const KeyRoot *root, const BackupBegin *begin);
 /* In ascending order of label and pack number. */
 MUST Err *backup_packs_write(RepoSet *set, const KeyRoot *root, BackupLabel label, PackUses packs);
+/* The object that was written, the same in every repository. */
+typedef struct BackupCommit {
+    uint64_t stored_bytes;
+    Hash128 hash; /* of all its bytes */
+} BackupCommit;
 /* The commit. */
-MUST Err *backup_record_write(RepoSet *set, const KeyRoot *root, const BackupRecord *record);
+MUST Err *backup_record_write(BackupCommit *out, RepoSet *set, const KeyRoot *root,
+                              const BackupRecord *record);
 
 /* What is known of a label from names alone. */
 typedef struct BackupEntry {

@@ -228,7 +228,8 @@ static Err *record_commit(const Backup *backup, const PlainPlace *root, const Si
                                  .side = side,
                                  .side_count = 1,
                                  .note = "caf\xe9"};
-    return backup_record_write(backup->maker->set, &backup->maker->generation.root, &record);
+    BackupCommit commit;
+    return backup_record_write(&commit, backup->maker->set, &backup->maker->generation.root, &record);
 }
 
 static Err *backup_make(PlainPlace *root, Backup *backup)

@@ -66,7 +66,8 @@ static inline void put_backup(Repo *repo, const char *text, uint32_t timeline, L
                                  .manifest_root = {.label = label, .pack = 1, .size_bytes = 1},
                                  .note = ""};
     ASSERT_OK(backup_packs_write(set, &unit_generation.root, label, (PackUses){NULL, 0}));
-    ASSERT_OK(backup_record_write(set, &unit_generation.root, &record));
+    BackupCommit commit;
+    ASSERT_OK(backup_record_write(&commit, set, &unit_generation.root, &record));
 }
 
 /* A backup with two files in a pack, a manifest in the same, and nothing else. */
@@ -132,5 +133,6 @@ static inline void put_full_backup(Repo *repo, const char *text, Lsn start, Lsn 
                          .live_bytes = written->summary.stored_bytes,
                          .sha256 = written->summary.sha256};
     ASSERT_OK(backup_packs_write(set, &unit_generation.root, label, (PackUses){&use, 1}));
-    ASSERT_OK(backup_record_write(set, &unit_generation.root, &record));
+    BackupCommit commit;
+    ASSERT_OK(backup_record_write(&commit, set, &unit_generation.root, &record));
 }

@@ -82,6 +82,81 @@ static void test_backup_begin__reserves_its_label(void **state)
     ASSERT_ERR(EXISTS, backup_begin_write(set, &root, &begin));
 }
 
+/* Another host on the same store, quicker than we are: its `begin` arrives between our listing and our put. */
+typedef struct Rival {
+    StoreOps ops; /* the store's own but for put; first, so that a store's ops lead back to the Rival */
+    const StoreOps *real;
+    RepoSet *set;
+    int times; /* how often it is quicker */
+} Rival;
+
+static Err *put_after_rival(StorePut **out, Store *store, const char *key, PutOpts opts)
+{
+    Rival *const rival = (Rival *)(uintptr_t)store->ops;
+    if (rival->times > 0) {
+        rival->times--;
+        store->ops = rival->real;
+        BackupBegin theirs = some_begin(label_b);
+        memcpy(theirs.label.text, key + strlen("main/g1/backup/"), LABEL_CHARS);
+        theirs.host = "db2";
+        ASSERT_OK(backup_begin_write(rival->set, &root, &theirs));
+        store->ops = &rival->ops;
+    }
+    return rival->real->put(out, store, key, opts);
+}
+
+static void rival_begin(Rival *rival, RepoSet *set, Store *store, int times)
+{
+    *rival = (Rival){.ops = *store->ops, .real = store->ops, .set = set, .times = times};
+    rival->ops.put = put_after_rival;
+    store->ops = &rival->ops;
+}
+
+static void test_backup_begin_reserve__takes_the_next_label_when_another_host_was_quicker(void **state)
+{
+    (void)state;
+    Repo *a, *b;
+    Rival rival;
+    AUTO(repo_set_free) RepoSet *set = new_set(&a, &b);
+    AUTO(arena_free) Arena *arena = arena_new();
+    rival_begin(&rival, set, a->store, 1);
+    BackupBegin begin = some_begin(label_b);
+    ASSERT_OK(backup_begin_reserve(&begin, set, &root));
+    assert_string_equal(begin.label.text, "20261121-083001I");
+    BackupBegin theirs, ours;
+    ASSERT_OK(backup_begin_load(&theirs, b, &root, label_b, arena));
+    ASSERT_OK(backup_begin_load(&ours, b, &root, begin.label, arena));
+    assert_string_equal(theirs.host, "db2");
+    assert_string_equal(ours.host, "db1");
+    a->store->ops = rival.real;
+}
+
+static void test_backup_begin_reserve__stays_later_than_what_came_since_it_was_chosen(void **state)
+{
+    (void)state;
+    Repo *a, *b;
+    AUTO(repo_set_free) RepoSet *set = new_set(&a, &b);
+    BackupBegin begin = some_begin(label_a);
+    ASSERT_OK(backup_label_choose(&begin.label, set, &root, BACKUP_FULL, label_time(label_a)));
+    assert_string_equal(begin.label.text, label_a.text);
+    const BackupBegin theirs = some_begin(label_b);
+    ASSERT_OK(backup_begin_write(set, &root, &theirs));
+    ASSERT_OK(backup_begin_reserve(&begin, set, &root));
+    assert_string_equal(begin.label.text, "20261121-083001F");
+}
+
+static void test_backup_begin_reserve__gives_up_after_so_many_labels(void **state)
+{
+    (void)state;
+    Repo *a, *b;
+    Rival rival;
+    AUTO(repo_set_free) RepoSet *set = new_set(&a, &b);
+    rival_begin(&rival, set, a->store, LABEL_TRIES_MAX);
+    BackupBegin begin = some_begin(label_b);
+    ASSERT_ERR_TEXT(BUSY, "other hosts took 10 labels", backup_begin_reserve(&begin, set, &root));
+    a->store->ops = rival.real;
+}
+
 static void test_backup_record__is_read_back_as_written(void **state)
 {
     (void)state;
@@ -91,8 +166,14 @@ static void test_backup_record__is_read_back_as_written(void **state)
     AUTO(arena_free) Arena *arena = arena_new();
     BackupRecord again;
     ASSERT_ERR(NOT_FOUND, backup_record_load(&again, b, &root, label_b, arena));
-    ASSERT_OK(backup_record_write(set, &root, &record));
+    BackupCommit commit;
+    ASSERT_OK(backup_record_write(&commit, set, &root, &record));
     ASSERT_OK(backup_record_load(&again, b, &root, label_b, arena));
+    AUTO(buf_done) Buf stored = {0};
+    ASSERT_OK(store_get_all(&stored, b->store, "main/g1/backup/20261121-083000I/backup", RANGE_ALL, 65536));
+    const Hash128 hash = hash128_of(buf_span(&stored));
+    assert_true(hash128_equal(&commit.hash, &hash));
+    assert_int_equal(commit.stored_bytes, stored.len);
     assert_string_equal(again.label.text, label_b.text);
     assert_int_equal(again.checkpoint_lsn.at, record.checkpoint_lsn.at);
     assert_int_equal(again.stop_lsn.at, record.stop_lsn.at);
@@ -228,6 +309,9 @@ static void test_backup_list__is_made_of_names(void **state)
 
 UNIT_MAIN(cmocka_unit_test(test_backup_begin__is_read_back_as_written),
           cmocka_unit_test(test_backup_begin__reserves_its_label),
+          cmocka_unit_test(test_backup_begin_reserve__takes_the_next_label_when_another_host_was_quicker),
+          cmocka_unit_test(test_backup_begin_reserve__stays_later_than_what_came_since_it_was_chosen),
+          cmocka_unit_test(test_backup_begin_reserve__gives_up_after_so_many_labels),
           cmocka_unit_test(test_backup_record__is_read_back_as_written),
           cmocka_unit_test(test_backup_objects__refuse_another_label_and_schema),
           cmocka_unit_test(test_backup_packs__are_read_strictly),
