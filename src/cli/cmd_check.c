@@ -20,6 +20,13 @@ static void owner_become(CommandCall *call, const ClusterOptions *cluster)
         report_fault(call->report, err);
 }
 
+/* With --quiet only what needs a human. */
+static bool is_shown(const CommandCall *call, const CheckLine *line)
+{
+    return line->verdict == CHECK_WARNING || line->verdict == CHECK_FAULT ||
+           !settings_flag(call->settings, OPT_QUIET);
+}
+
 Err *cmd_check(CommandCall *call)
 {
     ClusterOptions cluster;
@@ -30,7 +37,9 @@ Err *cmd_check(CommandCall *call)
     json_t *const lines = json_array();
     for (size_t i = 0; i < result.count; i++) {
         const CheckLine *const line = &result.lines[i];
-        output_text(call->output, "%-4s  %-13s  %s\n", verdict_word(line->verdict), line->name, line->text);
+        if (is_shown(call, line))
+            output_text(call->output, "%-4s  %-13s  %s\n", verdict_word(line->verdict), line->name,
+                        line->text);
         json_array_append_new(lines,
                               json_pack("{s:s, s:s, s:o}", "name", line->name, "verdict",
                                         verdict_word(line->verdict), "text", output_json_text(line->text)));

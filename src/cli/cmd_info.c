@@ -79,7 +79,7 @@ static void show_backup_line(Output *output, const InfoBackup *backup)
     else
         output_text(output, "%s  %s, %s stored, took %s, timeline %" PRIu32 "%s",
                     local_time_text(record->stop_time).text, size_text(record->size_bytes).text,
-                    size_text(record->stored_bytes).text,
+                    size_text(backup->entry.stored_bytes).text,
                     duration_text(record->stop_time.us - record->start_time.us).text, record->timeline.id,
                     record->offline ? ", offline" : "");
     if (backup->state == INFO_BACKUP_BROKEN)
@@ -212,7 +212,8 @@ static void show_details(Output *output, const InfoBackup *backup, const InfoDet
                 record->from_standby ? ", a standby" : "", record->offline ? ", stopped" : "",
                 record->has_checksums ? "on" : "off");
     output_text(output, "  size      %s in %" PRIu64 " files, %s stored by this backup\n",
-                size_text(record->size_bytes).text, record->files, size_text(record->stored_bytes).text);
+                size_text(record->size_bytes).text, record->files,
+                size_text(backup->entry.stored_bytes).text);
     for (size_t i = 0; i < details->draw_count; i++)
         output_text(output, "  draws on  %s: %zu pack%s, %s, %s of it live\n", details->draws[i].label.text,
                     details->draws[i].packs, details->draws[i].packs == 1 ? "" : "s",

@@ -237,6 +237,30 @@ static Err *folders_prepare(Setup *setup)
     return NULL;
 }
 
+static Err *folder_plan_say(Setup *setup, const char *what, const char *path)
+{
+    EntryInfo there;
+    TRY(entry_stat_follow(&there, path));
+    if (there.kind == ENTRY_ABSENT)
+        say(setup, "folder: %s would be made for %s, owned by %s", path, what,
+            user_name(setup->postmaster.uid).text);
+    return NULL;
+}
+
+/* What a dry run leaves undone beside configuration and settings. */
+static Err *dry_run_say(Setup *setup)
+{
+    TRY(folder_plan_say(setup, "state (--state-dir)", setup->cluster.state_dir));
+    TRY(folder_plan_say(setup, "spool (--spool-dir)", setup->cluster.spool_dir));
+    TRY(folder_plan_say(setup, "locks (--lock-dir)", setup->cluster.lock_dir));
+    for (size_t i = 0; i < setup->cluster.repo_count; i++)
+        say(setup, "repository: \"%s\" at %s would be used, and created if it is not there",
+            setup->cluster.repos[i].name, setup->cluster.repos[i].url);
+    if (setup->plan.needs_restart)
+        say(setup, "restart: the server would have to be restarted (--restart)");
+    return NULL;
+}
+
 static void plan_say(Setup *setup)
 {
     const char *const verb = setup->is_dry ? "would be" : "is";
@@ -320,12 +344,5 @@ Err *cmd_setup(CommandCall *call)
     say(&setup, "server: PostgreSQL %d in %s, port %d, user %s", setup.server.major,
         setup.postmaster.data_directory, setup.server.port, user_name(setup.postmaster.uid).text);
     plan_say(&setup);
-    if (!setup.is_dry)
-        return setup_do(&setup);
-    for (size_t i = 0; i < setup.cluster.repo_count; i++)
-        say(&setup, "repository: \"%s\" at %s would be used, and created if it is not there",
-            setup.cluster.repos[i].name, setup.cluster.repos[i].url);
-    if (setup.plan.needs_restart)
-        say(&setup, "restart: the server would have to be restarted (--restart)");
-    return NULL;
+    return setup.is_dry ? dry_run_say(&setup) : setup_do(&setup);
 }

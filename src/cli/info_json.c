@@ -56,7 +56,6 @@ static void set_record(json_t *to, const BackupRecord *record)
     set_count(to, "timeline", record->timeline.id);
     set_count(to, "size_bytes", record->size_bytes);
     set_count(to, "files", record->files);
-    set_count(to, "stored_bytes", record->stored_bytes);
     set(to, "from_standby", json_boolean(record->from_standby));
     set(to, "offline", json_boolean(record->offline));
     set(to, "checksums", json_boolean(record->has_checksums));
@@ -96,8 +95,7 @@ json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details)
     set_text(json, "state", info_state_name(backup->state));
     if (backup->state == INFO_BACKUP_GOOD || backup->state == INFO_BACKUP_BROKEN)
         set_record(json, &backup->record);
-    else
-        set_count(json, "stored_bytes", backup->entry.stored_bytes);
+    set_count(json, "stored_bytes", backup->entry.stored_bytes);
     set_segment(json, "missing_wal", backup->missing);
     if (details)
         set_details(json, details);

@@ -62,12 +62,24 @@ static int timeout_wanted(const ClusterOptions *cluster)
     return half_s < 1 ? 1 : half_s < ARCHIVE_TIMEOUT_MAX_S ? (int)half_s : ARCHIVE_TIMEOUT_MAX_S;
 }
 
+static Err *standby(const char *data_directory)
+{
+    return err_hint(
+        err_detail(ERR(UNSUPPORTED,
+                       "the server in %s is a standby: its WAL is the primary's and is archived there",
+                       data_directory),
+                   "A standby needs no setup. Backups of it, archive-get and check work with the primary's "
+                   "configuration and a way to the same repositories."),
+        "run setup on the primary, then copy its configuration file to this host, with the pgdata, host and "
+        "port "
+        "of this server");
+}
+
 Err *setup_plan(SetupPlan *out, const ServerInfo *server, const SetupOptions *options, Arena *arena)
 {
     SetupPlan plan = {0};
     if (server->is_in_recovery)
-        return err_hint(ERR(UNSUPPORTED, "the server in %s is a standby", server->data_directory),
-                        "run setup on its primary");
+        return standby(server->data_directory);
     if (server->block_bytes != PAGE_BYTES || server->wal_block_bytes != PAGE_BYTES)
         return ERR(UNSUPPORTED, "the server has blocks of %u bytes and WAL blocks of %u, %d is supported",
                    server->block_bytes, server->wal_block_bytes, PAGE_BYTES);

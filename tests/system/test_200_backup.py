@@ -51,6 +51,8 @@ def sessions_end(cluster):
 def test_the_result_as_json(backups, protected):
     found = json.loads(backups.pgstrata('--output', 'json', 'backup', '--type', 'full').out)
     assert found['label'] in backups.committed()
+    stored = backups.repo.glob(f'main/g1/backup/{found["label"]}/*')
+    assert found['stored_bytes'] == sum(path.stat().st_size for path in stored)
     assert found['files'] > 900 and found['size_bytes'] > found['stored_bytes'] > 1 << 20
     assert pgcluster.lsn_number(found['start_lsn']) < pgcluster.lsn_number(found['stop_lsn'])
 

@@ -57,6 +57,8 @@ def test_info_shows_the_window_and_what_is_not_safe(archive, story):
     assert main['name'] == 'main' and main['status'] == 'ok'
     backup, = main['backups']
     assert backup['type'] == 'full' and backup['state'] == 'good' and backup['size_bytes'] > 1 << 20
+    stored = archive.urls[0].glob(f'main/g1/backup/{backup["label"]}/*')
+    assert backup['stored_bytes'] == sum(path.stat().st_size for path in stored)
     window, = main['windows']
     assert window['production'] and not window['ends_in_gap']
     assert window['from_lsn'] == backup['stop_lsn'] and window['to_time'] > backup['stop_time']

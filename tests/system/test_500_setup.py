@@ -68,7 +68,9 @@ def test_setup__changes_nothing_in_a_dry_run(place):
     settings = 'select name, setting, sourcefile from pg_settings order by 1'
     before = listing(place.folder), place.cluster.sql(settings)
     run = place.setup('--dry-run', '--restart')
-    for word in ('archive_mode', 'archive_command', '[repo main]', '[cluster main]', 'restart'):
+    for word in ('archive_mode', 'archive_command', '[repo main]', '[cluster main]', 'restart',
+                 f'folder: {place.home}/state would be made for state', f'folder: {place.home}/state/spool would be made',
+                 f'folder: {place.home}/state/lock would be made'):
         assert word in run.out
     assert (listing(place.folder), place.cluster.sql(settings)) == before
 
@@ -184,6 +186,18 @@ class TestRefusals:
         place.cluster.reload()
         assert 'pg_hba.conf' in place.setup(code=1).err
 
+    def test_setup__says_what_a_standby_needs_instead(self, place):
+        place.cluster.stop()
+        place.cluster.configure({'hot_standby': 'on', 'restore_command': "'/bin/false'"})
+        (place.cluster.data / 'standby.signal').touch()
+        if os.geteuid() == 0:
+            shutil.chown(place.cluster.data / 'standby.signal', pgcluster.server_user())
+        place.cluster.start()
+        before = listing(place.home)
+        run = place.setup('--restart', code=1)
+        assert 'is a standby: its WAL is the primary' in run.err and 'A standby needs no setup' in run.err
+        assert 'run setup on the primary' in run.err and listing(place.home) == before
+
     @pytest.mark.skipif(os.geteuid() != 0, reason='only root can make a folder that the server user may not write in')
     def test_setup__names_the_user_that_may_not_write(self, place):
         place.repo.mkdir(mode=0o755)
@@ -205,10 +219,13 @@ class TestCheck:
         pgstrata = archiving(place)
         run = pgstrata('check', code=3)
         assert 'there is no backup' in run.out
+        quiet = pgstrata('check', '--quiet', code=3).out.splitlines()
+        assert len(quiet) == 1 and quiet[0].startswith('warn  backup') and quiet[0] in run.out
         pgstrata('backup')
         run = pgstrata('check')
         assert 'fail' not in run.out and 'warn' not in run.out
         assert 'was found in every repository' in run.out
+        assert pgstrata('check', '--quiet').out == ''
 
     def test_check__tells_machines(self, place):
         pgstrata = archiving(place)
