@@ -14,7 +14,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 def program(tmp_path):
     """program(*arguments, conf=text, **environment): runs it without this machine's configuration."""
     build = TOP / os.environ.get('PGSTRATA_BUILD', 'build')
-    path = os.environ.get('PGSTRATA', build / 'src/pgstrata')
+    path = pathlib.Path(os.environ.get('PGSTRATA', build / 'src/pgstrata'))
     clean = {k: v for k, v in os.environ.items() if not k.startswith(('PGSTRATA', 'PG'))}
 
     def run(*arguments, conf='', stdout=subprocess.PIPE, **environment):
@@ -23,4 +23,5 @@ def program(tmp_path):
         return subprocess.run([path, *arguments], text=True, stdout=stdout, stderr=subprocess.PIPE, timeout=60,
                               env={**clean, 'PGSTRATA_CONFIG': str(file), **environment}, check=False)
     run.file = tmp_path / 'pgstrata.conf'
+    run.path = path
     return run

@@ -50,6 +50,12 @@ def test_manual_page_of_every_command(program):
         assert checked.stderr == '' and 'EXIT STATUS' in checked.stdout
 
 
+def test_every_command_has_a_page_that_is_installed(program):
+    pages = program.path.parent / 'cli/manual'
+    assert {f'pgstrata-{name.replace(" ", "-")}.1' for name in commands(program)} == \
+        {page.name for page in pages.glob('pgstrata-*.1')}
+
+
 def test_bash_completion_completes(program):
     script = program('help', '--completion', 'bash').stdout
     for words, wanted in ((['conf'], 'config'), (['config', 'sh'], 'show'), (['config', 'show', '--pgd'], '--pgdata='),
