@@ -87,6 +87,22 @@ static Err *section_text(const SectionCall *call, Arena *arena)
     return NULL;
 }
 
+/* A cluster that chooses no repositories uses all there are, so a further one would be required for it at once, without
+ * that cluster being in it: its archiving would stand still. */
+static Err *new_repo_check(const char *repo, const Settings *files, const char *cluster)
+{
+    AUTO(buf_done) Buf old = {0};
+    for (const char *const *known = settings_repos(files); *known; known++)
+        buf_addf(&old, "%s%s", old.len ? ", " : "", *known);
+    for (const char *const *other = settings_clusters(files); *other; other++) {
+        if (!text_equal(*other, cluster) && !settings_text(files, OPT_REPO, *other))
+            return err_hint(
+                ERR(USAGE, "cluster \"%s\" uses every repository, and would need \"%s\" too", *other, repo),
+                "add to section [cluster %s]: repo = %s", *other, buf_text(&old));
+    }
+    return NULL;
+}
+
 Err *conf_addition_text(Buf *out, const ConfAddition *addition, Arena *arena)
 {
     AUTO(settings_free) Settings *files = NULL;
@@ -101,9 +117,10 @@ Err *conf_addition_text(Buf *out, const ConfAddition *addition, Arena *arena)
     TRY(conf_cluster_named(&cluster, addition->now, addition->cluster, arena));
     for (size_t i = 0; i < cluster.repo_count; i++) {
         const char *const name = cluster.repos[i].name;
-        const SectionCall repo = {out,        addition->now, files,
-                                  SCOPE_REPO, name,          is_listed(settings_repos(files), name)};
-        TRY(section_text(&repo, arena));
+        const bool is_there = is_listed(settings_repos(files), name);
+        if (!is_there)
+            TRY(new_repo_check(name, files, addition->cluster));
+        TRY(section_text(&(SectionCall){out, addition->now, files, SCOPE_REPO, name, is_there}, arena));
     }
     const SectionCall section = {
         out,           addition->now,     files,

@@ -14,7 +14,8 @@ static Err *name_unknown(const char *what, const char *name, const char *const *
 {
     Err *const err = ERR(USAGE, "there is no %s \"%s\" in the configuration", what, name);
     const char *const nearest = text_nearest(name, known);
-    return nearest ? err_hint(err, "did you mean \"%s\"?", nearest) : err;
+    return nearest ? err_hint(err, "did you mean \"%s\"?", nearest)
+                   : err_hint(err, "\"pgstrata config show\" shows what is configured");
 }
 
 static bool is_listed(const char *name, const char *const *known)

@@ -267,14 +267,19 @@ static const char *file_asked(const SettingsInput *input)
     return NULL;
 }
 
-/* Without sections the options alone can make one cluster and one repository. */
-static Err *sections_complete(Settings *settings)
+/* Without sections the options alone can make one cluster and one repository. Where sections are about to be written,
+ * the command line can also name a further one. */
+static Err *sections_complete(Settings *settings, bool may_grow)
 {
     const char *const cluster = settings_text(settings, OPT_CLUSTER, NULL);
-    if (!settings->clusters.count && (settings_text(settings, OPT_PGDATA, "") || cluster))
+    const char *const repo = settings_text(settings, OPT_REPO, NULL);
+    const bool is_repo_named = may_grow && repo && !strpbrk(repo, ", ");
+    const bool has_place = settings_text(settings, OPT_REPO_URL, "") != NULL;
+    if (cluster ? may_grow || !settings->clusters.count
+                : !settings->clusters.count && settings_text(settings, OPT_PGDATA, ""))
         TRY(names_add(&settings->clusters, cluster ? cluster : CONF_NAME_DEFAULT, settings->arena));
-    if (!settings->repos.count && settings_text(settings, OPT_REPO_URL, ""))
-        TRY(names_add(&settings->repos, CONF_NAME_DEFAULT, settings->arena));
+    if (has_place && (is_repo_named || !settings->repos.count))
+        TRY(names_add(&settings->repos, is_repo_named ? repo : CONF_NAME_DEFAULT, settings->arena));
     return NULL;
 }
 
@@ -288,7 +293,7 @@ Err *settings_load(Settings **out, const SettingsInput *input)
     TRY(pgdata_read(settings, input->environment));
     TRY(environment_read(settings, input->environment));
     TRY(args_read(settings, input->args));
-    TRY(sections_complete(settings));
+    TRY(sections_complete(settings, input->may_be_missing));
     *out = TAKE(settings);
     return NULL;
 }

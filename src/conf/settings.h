@@ -28,8 +28,10 @@ typedef struct SettingsInput {
     const Args *args;
     char *const *environment; /* "NAME=value", ends in NULL */
     const char
-        *default_file;   /* may be missing, unlike one that was asked for; its folder's conf.d is read too */
-    bool may_be_missing; /* also the one that was asked for: it is about to be written */
+        *default_file; /* may be missing, unlike one that was asked for; its folder's conf.d is read too */
+    bool
+        may_be_missing; /* also the one that was asked for, and the sections that --cluster and --repo name: they are
+                            about to be written */
 } SettingsInput;
 
 /* Reads files and environment. USAGE names file:line, variable or option. */

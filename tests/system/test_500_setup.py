@@ -140,6 +140,22 @@ class TestRefusals:
         for repo in (place.repo, other):
             assert list(repo.rglob('*.wal')), repo
 
+    def test_setup__adds_a_cluster_and_a_repository(self, place, clusters, major):
+        place.setup('--restart')
+        other, conf = clusters(major).start(), place.pgstrata.conf
+        args = ('setup', f'--pgdata={other.data}', '--cluster=second', '--restart', '--user=postgres',
+                f'--state-dir={place.home / "state"}', '--archive-timeout=20s')
+        assert 'found in every repository' in place.pgstrata(*args).out
+        assert '[cluster second]' in conf.read_text() and conf.read_text().count('[repo ') == 1
+        # The new repository would be one more for every cluster that chooses none: archiving would stop there.
+        args = [*args[:2], '--cluster=third', f'--repo-url={place.home / "elsewhere"}', '--repo=fresh', *args[3:]]
+        before = conf.read_text()
+        assert 'repo = main' in place.pgstrata(*args, code=2).err and conf.read_text() == before
+        conf.write_text(before.replace('[cluster main]', '[cluster main]\nrepo = main')
+                        .replace('[cluster second]', '[cluster second]\nrepo = main'))
+        assert 'found in every repository' in place.pgstrata(*args, '--replace').out
+        assert 'repo = fresh' in conf.read_text() and 'found in every repository' in place.setup().out
+
     def test_setup__quotes_for_shell_and_server(self, place):
         odd = place.home / "it's 100%f odd"
         odd.mkdir()

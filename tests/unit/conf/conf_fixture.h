@@ -57,8 +57,8 @@ static inline int fixture_teardown(void **state)
     return 0;
 }
 
-/* `options` and `environment` are separated by blanks. The default file is main.conf. */
-static inline Err *fixture_load(Fixture *fixture, const char *options, const char *environment)
+static inline Err *fixture_load_for(Fixture *fixture, const char *options, const char *environment,
+                                    bool is_setup)
 {
     char *words[2][16] = {{NULL}};
     const char *const texts[2] = {options, environment};
@@ -74,5 +74,12 @@ static inline Err *fixture_load(Fixture *fixture, const char *options, const cha
     return settings_load(&fixture->settings,
                          &(SettingsInput){.args = &args,
                                           .environment = words[1],
-                                          .default_file = fixture_path(fixture, "main.conf")});
+                                          .default_file = fixture_path(fixture, "main.conf"),
+                                          .may_be_missing = is_setup});
+}
+
+/* `options` and `environment` are separated by blanks. The default file is main.conf. */
+static inline Err *fixture_load(Fixture *fixture, const char *options, const char *environment)
+{
+    return fixture_load_for(fixture, options, environment, false);
 }

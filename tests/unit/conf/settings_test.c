@@ -137,6 +137,24 @@ static void test_settings_load__pgdata_of_the_environment_helps_one_cluster(void
     assert_null(settings_text(f->settings, OPT_PGDATA, "a"));
 }
 
+static void test_settings_load__sections_to_be_written_need_not_be_there(void **state)
+{
+    Fixture *const f = *state;
+    fixture_write(f, "main.conf", "[repo r]\nurl = /r\n[cluster a]\npgdata = /a\n");
+    const char *const options = "--cluster=b --pgdata=/b --repo=s --repo-url=/s";
+    ASSERT_OK(fixture_load(f, options, ""));
+    assert_null(settings_clusters(f->settings)[1]);
+    assert_null(settings_repos(f->settings)[1]);
+    ASSERT_OK(fixture_load_for(f, options, "", true));
+    assert_string_equal(settings_clusters(f->settings)[1], "b");
+    assert_string_equal(settings_repos(f->settings)[1], "s");
+    /* A name without a place, or several names, make no repository. */
+    ASSERT_OK(fixture_load_for(f, "--cluster=b --pgdata=/b --repo=s", "", true));
+    assert_null(settings_repos(f->settings)[1]);
+    ASSERT_OK(fixture_load_for(f, "--repo=s,t --repo-url=/s", "", true));
+    assert_null(settings_repos(f->settings)[1]);
+}
+
 static void test_settings_texts__keeps_all_in_order(void **state)
 {
     Fixture *const f = *state;
@@ -157,4 +175,5 @@ UNIT_MAIN(TEST(test_settings_get__follows_the_order_of_precedence),
           TEST(test_settings_load__bad_variables_are_told_by_name),
           TEST(test_settings_load__bad_options_are_told),
           TEST(test_settings_load__pgdata_of_the_environment_helps_one_cluster),
+          TEST(test_settings_load__sections_to_be_written_need_not_be_there),
           TEST(test_settings_texts__keeps_all_in_order))
