@@ -7,6 +7,7 @@
 #include "cli/local_time.h"
 #include "base/text.h"
 #include "conf/resolve.h"
+#include "os/user.h"
 
 #include <inttypes.h>
 
@@ -241,6 +242,14 @@ static Err *run_details(CommandCall *call, const ClusterOptions *cluster, const 
     return NULL;
 }
 
+/* Roles of the server and files of pg_wal are its owner's: as root we would be told less. Another user's rights must do. */
+static void fresh_measure(Freshness *out, const FreshnessAsk *ask, Arena *arena)
+{
+    AUTO(user_loan_end) UserLoan loan = {0};
+    AUTO(err_free) Err *err = ask->cluster->pgdata ? user_loan_begin(&loan, ask->cluster->pgdata) : NULL;
+    freshness_measure(out, ask, arena);
+}
+
 static Err *run_cluster(CommandCall *call, const char *name, json_t *clusters)
 {
     ClusterOptions cluster;
@@ -256,7 +265,7 @@ static Err *run_cluster(CommandCall *call, const char *name, json_t *clusters)
                                   .timeline = info.production,
                                   .archived_end = info.archived_end,
                                   .archived_commit = info.archived_commit};
-        freshness_measure(&fresh, &ask, call->arena);
+        fresh_measure(&fresh, &ask, call->arena);
     }
     show_cluster(call->output, &info, &fresh);
     json_array_append_new(clusters, info_json(&info, &fresh));

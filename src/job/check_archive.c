@@ -96,8 +96,11 @@ static void freshness_check(Check *check, const Info *info)
         report_stale(check->report, "check/freshness", "%s", text);
         report_hint(check->report,
                     "what keeps the server from archiving? see the lines on archiver and archiving");
-    } else if (fresh.is_idle || !fresh.age_us) {
+    } else if (fresh.is_idle) {
         check_good(check, "freshness", "everything is archived");
+    } else if (!fresh.age_us) {
+        check_warning(check, "freshness", "see the lines on archiver and archiving",
+                      "%s are not archived yet; since when is not known", size);
     } else {
         check_good(check, "freshness", "%s since %s are not archived yet", size, age);
     }

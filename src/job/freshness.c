@@ -48,11 +48,15 @@ static Err *ask_server(Freshness *out, const FreshnessAsk *ask, Arena *arena)
     return NULL;
 }
 
+/* Says how far the server came only when it was stopped in order: after a crash there is more in pg_wal. */
 static Err *ask_control(Freshness *out, const FreshnessAsk *ask)
 {
     ControlFile control;
     TRY(cluster_control_read(&control, ask->cluster->pgdata));
     TRY(system_id_check(control.system_id, ask, ask->cluster->pgdata));
+    if (!control_state_is_shut_down(control.state))
+        return ERR(REFUSED, "the state of %s is \"%s\"", ask->cluster->pgdata,
+                   control_state_text(control.state));
     out->current = lsn_max(control.checkpoint_lsn, control.min_recovery_point);
     out->source = FRESHNESS_CONTROL;
     return NULL;

@@ -15,9 +15,9 @@
 #include "repo/generation.h"
 
 typedef enum FreshnessSource {
-    FRESHNESS_UNKNOWN, /* neither the server nor its data directory can be reached: `why` */
+    FRESHNESS_UNKNOWN, /* the server cannot be reached, and its control file does not tell: `why` */
     FRESHNESS_SERVER,  /* position from the server */
-    FRESHNESS_CONTROL, /* from the control file: at least this far */
+    FRESHNESS_CONTROL, /* from the control file of a server that was stopped in order */
 } FreshnessSource;
 
 typedef struct Freshness {

@@ -76,6 +76,21 @@ def test_info_shows_the_window_and_what_is_not_safe(archive, story):
 
 
 @pytest.mark.majors(15)
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can take the owner\'s place')
+def test_info_asks_the_server_as_its_owner(archive, story):
+    cluster, _ = story
+    conf = archive.pgstrata.conf
+    conf.write_text(conf.read_text().replace('user = postgres\n', ''))
+    cluster.sql('insert into t values (1)')
+    fresh = info(archive)['clusters'][0]['freshness']
+    assert fresh['source'] == 'server' and fresh['unsafe_bytes'] > 0 and not fresh['idle']
+    # After a crash the control file knows only the last checkpoint. That is no reason to say that all is safe.
+    cluster.stop('immediate')
+    fresh = info(archive)['clusters'][0]['freshness']
+    assert fresh['source'] == 'unknown' and fresh['unsafe_bytes'] is None and 'connecting' in fresh['fault']
+
+
+@pytest.mark.majors(15)
 def test_info_speaks_to_people_and_of_one_backup(archive, story):
     label = info(archive)['clusters'][0]['backups'][0]['label']
     text = archive.pgstrata('info').out
