@@ -14,6 +14,7 @@ static const char *state_name(VerifyState state)
     static const char *const names[] = {[VERIFY_GOOD] = "good",
                                         [VERIFY_BROKEN] = "broken",
                                         [VERIFY_DAMAGED] = "damaged",
+                                        [VERIFY_NEWER] = "unsupported",
                                         [VERIFY_INTERRUPTED] = "interrupted"};
     return names[state];
 }
@@ -50,12 +51,12 @@ static void result_show(Output *output, const VerifyResult *result, const Verify
     output_text(output,
                 "verify done: %" PRIu64 " objects, %s in %s (%s/s)%s; %" PRIu64
                 " faulty; backups: %zu good, %zu broken, "
-                "%zu damaged, %zu interrupted\n",
+                "%zu damaged, %zu interrupted%s\n",
                 result->objects, size_text(result->bytes).text, duration_text(duration_us).text,
                 size_text(result->bytes * 1000 / (seconds_us / 1000 + 1)).text,
                 work->options.depth == VERIFY_NAMES ? ", names and sizes only" : "", result->faulty,
                 counts[VERIFY_GOOD], counts[VERIFY_BROKEN], counts[VERIFY_DAMAGED],
-                counts[VERIFY_INTERRUPTED]);
+                counts[VERIFY_INTERRUPTED], counts[VERIFY_NEWER] ? ", some need a newer pgstrata" : "");
 }
 
 Err *cmd_verify(CommandCall *call)

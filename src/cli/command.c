@@ -33,8 +33,8 @@ const Command command_table[] = {
         .run = cmd_backup, .set = FOR_BACKUP},
     {"check", "", "find out whether the cluster is protected at this moment",
         "Asks one question after the other and prints a line for each: configuration, folders, markers, repositories, "
-        "freshness against rpo, the newest backup, gaps, server, settings, archiver, room, generation and timeline, clocks. "
-        "At the end the server is made to archive a segment, which must be found in every repository. Nothing else is "
+        "freshness against rpo, the newest backup, gaps, commits of this host, server, settings, "
+        "archiver, room, generation and timeline, clocks. At the end the server is made to archive a segment, which must be found in every repository. Nothing else is "
         "written. An idle server, all of whose work is archived, is fresh.\n"
         "The exit status tells: 0 all is well, 3 a human must look, 4 newer work than rpo allows is not safe, 6 a gap, "
         "9 a repository and 10 the server do not answer, 1 archiving does not work. Let it run by a timer.",
@@ -80,7 +80,8 @@ const Command command_table[] = {
         "to do. With --quick only names, sizes and the small objects of backups are looked at; with --backup only "
         "what one backup needs.\n"
         "The exit status is 5 when something is damaged or missing, 6 when WAL of a backup is missing, 3 when there is "
-        "a gap that breaks no backup or a file that does not belong here.",
+        "a gap that breaks no backup or a file that does not belong here, 1 when a newer pgstrata wrote an object. Where the "
+        "backups were made, a commit that was lost is damage too; elsewhere it looks like an interrupted backup.",
         .run = cmd_verify, .set = FOR_VERIFY},
     {"version", "", "show the version",
         "Prints the version of pgstrata.",

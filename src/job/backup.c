@@ -7,6 +7,7 @@
 #include "db/server.h"
 #include "job/backup_priv.h"
 #include "job/cluster.h"
+#include "job/commit_note.h"
 #include "job/wal_rights.h"
 #include "os/clock.h"
 #include "os/entry.h"
@@ -190,6 +191,24 @@ static Err *small_objects_count(Backup *backup)
     return NULL;
 }
 
+/* The backup is made and good: that it cannot be remembered here is a warning. */
+static void commit_remember(const Backup *backup)
+{
+    const CommitNote note = {.root = backup->generation.root,
+                             .label = backup->record.label,
+                             .committed = clock_now(),
+                             .hash = backup->commit.hash};
+    for (size_t i = 0; i < backup->set->count; i++) {
+        Err *const err = commit_note_write(backup->cluster->state_dir, backup->set->repos[i], &note);
+        if (err)
+            report_survived(
+                backup->report,
+                err_hint(err_doing(err, "remembering the commit of %s", note.label.text),
+                         "the backup is good; verify cannot tell from this host should its commit "
+                         "get lost"));
+    }
+}
+
 static Err *backup_commit(Backup *backup)
 {
     progress_phase(backup->progress, "committing");
@@ -203,6 +222,7 @@ static Err *backup_commit(Backup *backup)
     TRY(backup_packs_write(backup->set, root, backup->record.label, (PackUses){uses, count}));
     TRY(small_objects_count(backup));
     TRY(backup_record_write(&backup->commit, backup->set, root, &backup->record));
+    commit_remember(backup);
     return NULL;
 }
 

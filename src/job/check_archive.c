@@ -4,6 +4,7 @@
 /* The check's questions about what is stored, and about the room that is left. */
 #include "base/text.h"
 #include "job/check_priv.h"
+#include "job/commit_note.h"
 #include "job/freshness.h"
 #include "job/info.h"
 #include "os/clock.h"
@@ -158,6 +159,32 @@ static void gaps_check(Check *check, const Info *info)
         check_good(check, "gaps", "none");
 }
 
+/* What this host committed is still there: the only way to know that a commit was lost. */
+static void commits_check(Check *check)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < check->cluster->repo_count; i++) {
+        AUTO(repo_free) Repo *repo = NULL;
+        const RepoOptions *const options = &check->cluster->repos[i];
+        Err *err =
+            repo_open(&repo, &(RepoSpec){options->name, options->url, options->retry_timeout_ms, NULL});
+        CommitNotes notes = {.count = 0};
+        if (!err)
+            notes = commit_notes_load(check->cluster->state_dir, repo, check->cluster->name, check->report,
+                                      check->arena);
+        for (size_t k = 0; k < notes.count && !err; k++, count++)
+            err = commit_note_check(&notes.notes[k], repo);
+        if (err) {
+            check_fault(check, "commits", err_detail(err, "In the repository %s.", options->name));
+            return;
+        }
+    }
+    if (count)
+        check_good(check, "commits", "%zu commits of this host are where they were written", count);
+    else
+        check_skipped(check, "commits", "this host has committed no backup");
+}
+
 void check_archive(Check *check)
 {
     Info info;
@@ -172,4 +199,5 @@ void check_archive(Check *check)
     freshness_check(check, &info);
     backup_check(check, &info);
     gaps_check(check, &info);
+    commits_check(check);
 }

@@ -16,7 +16,7 @@ Err *verify_found(VerifyRun *run, Err *err)
 {
     if (!err || err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED) || err_is(err, ERR_BUG))
         return err;
-    if (!err_is(err, ERR_DENIED) && !err_is(err, ERR_GAP))
+    if (!err_is(err, ERR_DENIED) && !err_is(err, ERR_GAP) && !err_is(err, ERR_UNSUPPORTED))
         err = err_become(err, ERR_CORRUPT);
     if (run->work->cluster->repo_count > 1)
         err = err_detail(err, "In the repository %s.", run->repo->name);
@@ -89,6 +89,10 @@ static Err *generations_read(VerifyRun *run)
         if (!err)
             continue;
         *generation = (Generation){.root = root, .segment_bytes = SEGMENT_BYTES_COMMON};
+        if (err_is(err, ERR_UNSUPPORTED)) {
+            TRY(verify_found(run, err));
+            continue;
+        }
         TRY(verify_found(
             run, err_hint(err_doing(err, "%s", key_cluster(&root).text),
                           "without it nothing of this generation can be restored; copy the object from "
@@ -122,13 +126,47 @@ static Err *scope_find(VerifyRun *run)
         run->scope = scope;
         return NULL;
     }
+    for (size_t i = 0; i < run->notes.count; i++) {
+        if (text_equal(run->notes.notes[i].label.text, scope.label.text))
+            TRY(commit_note_check(&run->notes.notes[i], run->repo));
+    }
     return err_hint(
         ERR(NOT_FOUND, "the repository %s has no committed backup %s", run->repo->name, scope.label.text),
         "\"pgstrata info\" lists the backups");
 }
 
+static bool is_listed(const VerifyRun *run, const CommitNote *note)
+{
+    const VerifyGeneration *const generation = verify_generation(run, note->root.generation);
+    for (size_t i = 0; generation && i < generation->backup_count; i++) {
+        if (text_equal(generation->backups[i].label.text, note->label.text))
+            return true;
+    }
+    return false;
+}
+
+/* Backups that this host committed and of which not one object is left. */
+static Err *vanished_tell(VerifyRun *run)
+{
+    for (size_t i = 0; i < run->notes.count && !run->scope.is_limited; i++) {
+        const CommitNote *const note = &run->notes.notes[i];
+        Err *const err = is_listed(run, note) ? NULL : commit_note_check(note, run->repo);
+        if (!err)
+            continue;
+        TRY(verify_found(run, err));
+        const VerifyBackup backup = {.repo = arena_text(run->arena, run->repo->name),
+                                     .generation = note->root.generation,
+                                     .label = note->label,
+                                     .state = VERIFY_DAMAGED};
+        buf_add(&run->backups, &backup, sizeof backup);
+    }
+    return NULL;
+}
+
 static Err *look_through(VerifyRun *run)
 {
+    const ClusterOptions *const cluster = run->work->cluster;
+    run->notes = commit_notes_load(cluster->state_dir, run->repo, cluster->name, &run->found, run->arena);
     TRY(generations_read(run));
     TRY(scope_find(run));
     if (!run->scope.is_limited)
@@ -142,7 +180,7 @@ static Err *look_through(VerifyRun *run)
         if (generation->is_known)
             TRY(verify_wal(run, generation));
     }
-    return NULL;
+    return vanished_tell(run);
 }
 
 static void run_done(VerifyRun *run)

@@ -8,10 +8,12 @@
  * read and checked against its own sums, its name, and what it says of the cluster; then each committed backup is
  * followed: its packs by size and SHA-256, its manifest to the last extent, its WAL from start to stop; then the gaps.
  * What is wrong becomes a fault in the report, with what it breaks and what can be done. Corrupt or missing objects are
- * CORRUPT, missing WAL of a backup is GAP; a gap that breaks no backup is a warning, as is what does not belong here.
+ * CORRUPT, missing WAL of a backup is GAP, what a newer program wrote is UNSUPPORTED and no damage; a gap that breaks no
+ * backup is a warning, as is what does not belong here.
  *
  * A backup that was begun and not committed is no damage, nor is the end of the archive: whether newer objects were lost
- * only the host that wrote them can know.
+ * only the host that wrote them can know. Where this is that host, its notes of commits (job/commit_note.h) are held
+ * against the repository: a commit that is gone, or another, is damage.
  *
  * Memory: an index a worker, 80 bytes a pack, the manifest's leaf being read.
  */
@@ -38,6 +40,7 @@ typedef enum VerifyState {
     VERIFY_GOOD,
     VERIFY_BROKEN,      /* WAL is missing */
     VERIFY_DAMAGED,     /* something it needs is corrupt or missing */
+    VERIFY_NEWER,       /* something it needs was written by a newer program */
     VERIFY_INTERRUPTED, /* running, or broken off: not committed */
 } VerifyState;
 

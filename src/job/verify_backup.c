@@ -30,6 +30,8 @@ static Err *pack_compare_seen(const Following *of, const PackUse *use)
     const Key key = key_pack(&of->generation->root, use->label, use->pack);
     if (!seen)
         return ERR(CORRUPT, "it draws on %s, which is not there", key.text);
+    if (seen->is_newer)
+        return ERR(UNSUPPORTED, "it draws on %s, which a newer pgstrata wrote", key.text);
     if (seen->is_damaged)
         return ERR(CORRUPT, "it draws on %s, which is damaged", key.text);
     if (seen->stored_bytes != use->stored_bytes)
@@ -122,7 +124,10 @@ static Err *backup_follow(Following *of, Arena *arena)
 {
     const KeyRoot *const root = &of->generation->root;
     BackupBegin begin;
+    const CommitNote *const note = commit_note_find(&of->run->notes, root->generation, of->label);
     TRY(backup_record_load(&of->record, of->run->repo, root, of->label, arena));
+    if (note)
+        TRY(commit_note_check(note, of->run->repo));
     TRY(backup_begin_load(&begin, of->run->repo, root, of->label, arena));
     TRY(backup_packs_load(&of->packs, of->run->repo, root, of->label, arena));
     for (size_t i = 0; i < of->packs.count; i++)
@@ -136,19 +141,26 @@ static bool is_in_scope(const VerifyRun *run, BackupLabel label)
 }
 
 /* A label that is not committed: running, broken off, or what is left of something. */
-static void uncommitted_tell(VerifyRun *run, const BackupEntry *entry)
+static Err *uncommitted_tell(VerifyState *state, VerifyRun *run, const KeyRoot *root,
+                             const BackupEntry *entry)
 {
+    const CommitNote *const note = commit_note_find(&run->notes, root->generation, entry->label);
+    if (note) {
+        *state = VERIFY_DAMAGED;
+        return verify_found(run, commit_note_check(note, run->repo));
+    }
     if (entry->has_begin) {
         report_note(&run->found, "verify/INTERRUPTED",
                     "backup %s is running or was interrupted: %" PRIu32 " packs, %s", entry->label.text,
                     entry->pack_count, size_text(entry->stored_bytes).text);
-        return;
+        return NULL;
     }
     report_warn(&run->found, "verify/ORPHAN",
                 "%" PRIu32 " packs of %s have neither a begin nor a commit: %s that no backup of that label "
                 "accounts for",
                 entry->pack_count, entry->label.text, size_text(entry->stored_bytes).text);
     report_hint(&run->found, "the begin object was lost; later backups may still draw on these packs");
+    return NULL;
 }
 
 /* The backups of one generation, and which of them the workers follow. */
@@ -162,7 +174,7 @@ static Err *backups_produce(void *arg, Pool *pool)
 {
     const BackupRun *const of = arg;
     for (size_t i = 0; i < of->count; i++) {
-        if (of->backups[i].state != VERIFY_INTERRUPTED)
+        if (of->backups[i].state == VERIFY_GOOD)
             TRY(pool_push(pool, &of->backups[i]));
     }
     return NULL;
@@ -182,8 +194,10 @@ static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
     counter_add(&run->work->progress->files_done, 1);
     if (!err)
         return NULL;
-    backup->state = VERIFY_DAMAGED;
+    backup->state = err_is(err, ERR_UNSUPPORTED) ? VERIFY_NEWER : VERIFY_DAMAGED;
     err = err_doing(err, "backup %s cannot be restored as it was", backup->label.text);
+    if (backup->state == VERIFY_NEWER)
+        return verify_found(run, err_hint(err, "restore it with a newer pgstrata"));
     return verify_found(
         run, err_hint(err, "copy what is missing from another repository, or take a full backup now; "
                            "files that draw on other packs can still be restored"));
@@ -204,7 +218,7 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
                            .label = entries[i].label,
                            .state = entries[i].is_committed ? VERIFY_GOOD : VERIFY_INTERRUPTED};
         if (!entries[i].is_committed)
-            uncommitted_tell(run, &entries[i]);
+            TRY(uncommitted_tell(&of.backups[of.count - 1].state, run, root, &entries[i]));
     }
     progress_phase(run->work->progress, "following backups");
     const PoolSpec spec = {.workers = (size_t)run->work->cluster->jobs,

@@ -92,17 +92,17 @@ static Err *pack_check(VerifyRun *run, const Unit *unit)
     return pack_open(&pack, run->repo->store, &unit->key);
 }
 
-static void pack_seen(VerifyRun *run, const Unit *unit, const ContainerSummary *summary)
+/* `fault`: why it is not good, NULL when it is. */
+static void pack_seen(VerifyRun *run, const Unit *unit, const ContainerSummary *summary, const Err *fault)
 {
     PackSeen seen = {.generation = unit->object.generation,
                      .label = unit->object.label,
                      .pack = unit->object.pack,
-                     .is_damaged = !summary,
-                     .stored_bytes = unit->size_bytes};
-    if (summary) {
-        seen.plain_bytes = summary->plain_bytes;
-        seen.sha256 = summary->sha256;
-    }
+                     .is_damaged = fault && !err_is(fault, ERR_UNSUPPORTED),
+                     .is_newer = err_is(fault, ERR_UNSUPPORTED),
+                     .stored_bytes = unit->size_bytes,
+                     .plain_bytes = summary->plain_bytes,
+                     .sha256 = summary->sha256};
     lock_take(&run->lock);
     buf_add(&run->packs, &seen, sizeof seen);
     lock_release(&run->lock);
@@ -127,10 +127,8 @@ static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *un
 
 static Err *unit_fault(VerifyRun *run, const Unit *unit, Err *err)
 {
-    if (unit->object.kind == CONTAINER_PACK)
-        pack_seen(run, unit, NULL);
     if (unit->object.kind == CONTAINER_WAL) {
-        const WalDamaged damaged = {unit->object.generation, unit->object.wal};
+        const WalDamaged damaged = {unit->object.generation, unit->object.wal, err_is(err, ERR_UNSUPPORTED)};
         lock_take(&run->lock);
         buf_add(&run->damaged_wal, &damaged, sizeof damaged);
         lock_release(&run->lock);
@@ -138,6 +136,8 @@ static Err *unit_fault(VerifyRun *run, const Unit *unit, Err *err)
     counter_add(&run->faulty, 1);
     if (!strstr(err_text(err), unit->key.text))
         err = err_doing(err, "%s", unit->key.text);
+    if (err_is(err, ERR_UNSUPPORTED))
+        return verify_found(run, err);
     return verify_found(run, err_hint(err, "%s", hint_of(unit->object.kind)));
 }
 
@@ -159,11 +159,9 @@ static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
     counter_add(&run->bytes, unit->size_bytes);
     counter_add(&run->work->progress->bytes_done, unit->size_bytes);
     counter_add(&run->work->progress->files_done, 1);
-    if (err)
-        return unit_fault(run, unit, err);
     if (unit->object.kind == CONTAINER_PACK)
-        pack_seen(run, unit, &summary);
-    return NULL;
+        pack_seen(run, unit, &summary, err);
+    return err ? unit_fault(run, unit, err) : NULL;
 }
 
 static bool scope_has_pack(const VerifyScope *scope, const VerifyObject *object)

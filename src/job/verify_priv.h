@@ -5,6 +5,7 @@
 #pragma once
 
 #include "flow/lock.h"
+#include "job/commit_note.h"
 #include "job/verify.h"
 #include "job/verify_object.h"
 #include "repo/backup_set.h"
@@ -23,6 +24,7 @@ typedef struct PackSeen {
     BackupLabel label;
     uint32_t pack;
     bool is_damaged;
+    bool is_newer; /* damaged as far as we can tell: a newer program may read it */
     uint64_t stored_bytes;
     uint64_t plain_bytes; /* as the next one: not known with VERIFY_NAMES */
     Sha256 sha256;
@@ -32,6 +34,7 @@ typedef struct PackSeen {
 typedef struct WalDamaged {
     uint32_t generation;
     WalName name;
+    bool is_newer;
 } WalDamaged;
 
 /* With --backup: what it needs. */
@@ -48,6 +51,7 @@ typedef struct VerifyRun {
     Repo *repo;
     const VerifyGeneration *generations;
     size_t generation_count;
+    CommitNotes notes; /* of this host; loaded before anything is listed */
     VerifyScope scope;
     VerifyResult *result;
     Buf backups; /* of VerifyBackup */

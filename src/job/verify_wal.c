@@ -51,6 +51,15 @@ static Err *damaged_wal_tell(VerifyRun *run, VerifyBackup *backup, const InfoBac
     for (size_t i = 0; i < run->damaged_wal.len / sizeof *damaged; i++) {
         if (damaged[i].generation != backup->generation || !needs(&info->record, damaged[i].name))
             continue;
+        if (damaged[i].is_newer) {
+            backup->state = VERIFY_NEWER;
+            return verify_found(run,
+                                err_hint(ERR(UNSUPPORTED,
+                                             "backup %s cannot be restored: WAL %s, which it needs to become "
+                                             "consistent, was written by a newer pgstrata",
+                                             info->label.text, wal_name_text(damaged[i].name).text),
+                                         "restore it with a newer pgstrata"));
+        }
         backup->state = VERIFY_DAMAGED;
         return verify_found(
             run, err_hint(ERR(CORRUPT,

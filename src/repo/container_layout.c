@@ -77,8 +77,8 @@ static Err *head_prefix_decode(Dec *dec)
     if (!span_equal(magic, span_of(head_magic, sizeof head_magic)))
         return ERR(CORRUPT, "head has not the magic PGSTRATA");
     if (version != CONTAINER_VERSION)
-        return newer(ERR(UNSUPPORTED, "object has format version %u, this program reads %d", version,
-                         CONTAINER_VERSION));
+        return newer(ERR(UNSUPPORTED, "written by a newer pgstrata: format %u; this program reads %d",
+                         version, CONTAINER_VERSION));
     return NULL;
 }
 
@@ -92,12 +92,13 @@ Err *head_decode(ContainerHead *out, Span head)
     const Span facts = dec_bytes(&dec, dec_u16(&dec));
     TRY(dec_end_exact(&dec, "head"));
     if (!kind_is_known(kind))
-        return newer(ERR(UNSUPPORTED, "object is of the unknown kind %u", kind));
+        return newer(ERR(UNSUPPORTED, "written by a newer pgstrata: kind %u is not known", kind));
     if (!codec_is_known(codec))
-        return newer(ERR(UNSUPPORTED, "object has the unknown codec %u", codec));
+        return newer(ERR(UNSUPPORTED, "written by a newer pgstrata: codec %u is not known", codec));
     if (flags != 0 || sealing.len != 0)
-        return newer(ERR(UNSUPPORTED, "object has flags %04x and %zu bytes of sealing, both unknown", flags,
-                         sealing.len));
+        return newer(ERR(UNSUPPORTED,
+                         "written by a newer pgstrata: flags %04x and %zu bytes of sealing are not known",
+                         flags, sealing.len));
     if (name.len == 0 || name.len > STORE_KEY_MAX || memchr(name.ptr, 0, name.len))
         return ERR(CORRUPT, "head holds a name of %zu bytes that is no object name", name.len);
     if (facts.len > CONTAINER_FACTS_MAX)
@@ -159,12 +160,13 @@ Err *trailer_decode(ContainerTrailer *out, Span bytes, uint64_t object_bytes)
     if (crc != crc_stored)
         return ERR(CORRUPT, "trailer's CRC is %08x, computed %08x", crc_stored, crc);
     if (version != CONTAINER_VERSION)
-        return newer(ERR(UNSUPPORTED, "object has format version %u, this program reads %d", version,
-                         CONTAINER_VERSION));
+        return newer(ERR(UNSUPPORTED, "written by a newer pgstrata: format %u; this program reads %d",
+                         version, CONTAINER_VERSION));
     if (signature_bytes != 0 || reserved != 0)
-        return newer(ERR(UNSUPPORTED,
-                         "trailer has a signature of %u bytes and reserved bits %08x, both unknown",
-                         signature_bytes, reserved));
+        return newer(
+            ERR(UNSUPPORTED,
+                "written by a newer pgstrata: a signature of %u bytes and reserved bits %08x are not known",
+                signature_bytes, reserved));
     memcpy(trailer.head_hash.bytes, head_hash.ptr, head_hash.len);
     memcpy(trailer.index_hash.bytes, index_hash.ptr, index_hash.len);
     TRY(trailer_geometry_check(&trailer, object_bytes));
@@ -217,8 +219,8 @@ static Err *sections_check(Span index)
         if (section.type <= last_type || (last_type == 0 && section.type != SECTION_FRAMES))
             return ERR(CORRUPT, "index has section %u after section %u", section.type, last_type);
         if (section.flags & SECTION_MUST_UNDERSTAND && !section_is_known(section.type))
-            return newer(
-                ERR(UNSUPPORTED, "index has a section %u that a reader must understand", section.type));
+            return newer(ERR(UNSUPPORTED, "written by a newer pgstrata: section %u of the index is not known",
+                             section.type));
         last_type = section.type;
     }
     if (last_type == 0)

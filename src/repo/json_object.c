@@ -49,8 +49,10 @@ Err *json_object_load(json_t **out, Store *store, const char *key, ContainerKind
 
 void json_read_schema(JsonReader *reader)
 {
-    const int64_t schema = json_read_int(reader, "schema", 0, INT64_MAX);
+    const int64_t schema = json_read_int(reader, "schema", 1, INT64_MAX);
     if (!reader->fault && schema != JSON_SCHEMA)
-        reader->fault = ERR(UNSUPPORTED, "%s: schema %lld, this program knows %d", reader->what,
-                            (long long)schema, JSON_SCHEMA);
+        reader->fault =
+            err_hint(ERR(UNSUPPORTED, "%s: written by a newer pgstrata: schema %lld; this program reads %d",
+                         reader->what, (long long)schema, JSON_SCHEMA),
+                     "use a newer pgstrata for this repository");
 }

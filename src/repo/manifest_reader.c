@@ -99,8 +99,8 @@ static void version_read(JsonReader *json, const char *name)
 {
     const int64_t version = json_read_int(json, name, 0, INT64_MAX);
     if (!json->fault && version != MANIFEST_VERSION)
-        json->fault = ERR(UNSUPPORTED, "%s: version %lld, this program knows %d", json->what,
-                          (long long)version, MANIFEST_VERSION);
+        json->fault = ERR(UNSUPPORTED, "%s: written by a newer pgstrata: version %lld; this program reads %d",
+                          json->what, (long long)version, MANIFEST_VERSION);
 }
 
 static Err *leaf_ref_read(LeafRef *out, JsonReader *json, const LabelList *labels, Arena *arena)

@@ -63,7 +63,8 @@ Err *run_decode(PackRunEntry *out, RunWalk *walk, Dec *dec)
     entry.file_bytes = dec_u64(dec);
     TRY(dec_end(dec, "list of files"));
     if (flags & ~(unsigned)RUN_COMPLETE)
-        return ERR(UNSUPPORTED, "list of files has unknown flags %02x for \"%s\"", flags, entry.path);
+        return ERR(UNSUPPORTED, "written by a newer pgstrata: flags %02x for \"%s\" are not known", flags,
+                   entry.path);
     if (entry.bytes == 0 || entry.bytes > PACK_PLAIN_MAX)
         return ERR(CORRUPT, "list of files has %lu bytes of \"%s\"", (unsigned long)entry.bytes, entry.path);
     walk->plain_offset += entry.bytes;

@@ -210,8 +210,9 @@ static Plan fields_read(JsonReader *reader, Arena *arena)
 {
     const int64_t schema = json_read_int(reader, "schema", 0, INT64_MAX);
     if (!reader->fault && schema != PLAN_SCHEMA)
-        reader->fault = ERR(UNSUPPORTED, "%s: schema %lld, this program knows %d", reader->what,
-                            (long long)schema, PLAN_SCHEMA);
+        reader->fault =
+            ERR(UNSUPPORTED, "%s: written by a newer pgstrata: schema %lld; this program reads %d",
+                reader->what, (long long)schema, PLAN_SCHEMA);
     Plan plan = {
         .role = (PlanRole)json_read_choice(reader, "role", role_names),
         .system_id = json_read_system_id(reader, "system_id"),

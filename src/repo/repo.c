@@ -36,14 +36,16 @@ static Err *repository_object_read(Repo *repo)
     TRY(err);
     JsonReader reader = json_read(json, KEY_REPOSITORY);
     json_read_schema(&reader);
-    const int64_t format = json_read_int(&reader, "format", 0, INT64_MAX);
+    const int64_t format = json_read_int(&reader, "format", 1, INT64_MAX);
     json_read_copy(repo->id, sizeof repo->id, &reader, "id");
     repo->created = json_read_instant(&reader, "created");
     TRY(json_read_end(&reader));
     if (format != REPOSITORY_FORMAT)
-        return err_hint(ERR(UNSUPPORTED, "the repository %s has the format %lld, this program knows %d",
-                            repo->name, (long long)format, REPOSITORY_FORMAT),
-                        "Use the version of pgstrata that made it, or a newer one.");
+        return err_hint(
+            ERR(UNSUPPORTED,
+                "the repository %s was written by a newer pgstrata: format %lld; this program reads %d",
+                repo->name, (long long)format, REPOSITORY_FORMAT),
+            "use a newer pgstrata for this repository");
     return NULL;
 }
 

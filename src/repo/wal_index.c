@@ -230,7 +230,9 @@ Err *wal_index_summary_decode(WalSummary *out, Span section)
     const unsigned version = dec_u16(&d), major = dec_u16(&d);
     TRY(dec_end(&d, "WAL summary"));
     if (version != SUMMARY_VERSION)
-        return ERR(UNSUPPORTED, "WAL summary of version %u, this program knows %d", version, SUMMARY_VERSION);
+        return ERR(UNSUPPORTED,
+                   "written by a newer pgstrata: WAL summary of version %u; this program reads %d", version,
+                   SUMMARY_VERSION);
     const PgVersion *pg_version;
     TRY(pg_version_of_major(&pg_version, major));
 

@@ -176,9 +176,26 @@ def test_missing_pack_and_stranger(archive, story, folder):
 
 
 @pytest.mark.majors(15)
-def test_an_interrupted_backup_is_no_damage(archive, story):
+def test_a_lost_commit_is_known_where_it_was_written(archive, story, folder):
+    commit = next(archive.urls[0].glob('main/g1/backup/*/backup'))
+    label = commit.parent.name
+    assert 'ok    commits' in archive.pgstrata('check', code=3).out
+    os.rename(commit, folder / 'kept')
+    for args in (['verify'], ['verify', '--quick'], ['verify', f'--backup={label}'], ['check']):
+        run = archive.pgstrata(*args, code=5)
+        assert f'backup {label} was committed at ' in run.err
+        assert 'and its commit object is gone' in run.err and 'HINT:  copy the object from another repository' in run.err
+    assert [backup['state'] for backup in verify(archive, 5)['backups']] == ['damaged']
+    shutil.move(folder / 'kept', commit)
+    assert verify(archive, 0)['faulty_objects'] == 0
+
+
+@pytest.mark.majors(15)
+def test_an_interrupted_backup_is_no_damage(archive, story, folder):
+    """To a host that did not write it, a backup whose commit was lost is one that was interrupted."""
     label = archive.urls[0].glob('main/g1/backup/*/backup')
     os.unlink(next(label))
+    shutil.rmtree(folder / 'state' / 'commits')
     document = verify(archive, 0)
     assert [backup['state'] for backup in document['backups']] == ['interrupted']
     assert info(archive)['clusters'][0]['status'] == 'no backup'

@@ -2,10 +2,17 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "unit.h"
 
+#include "base/crc32c.h"
+#include "base/text.h"
+#include "fake/folder.h"
 #include "job/archive_unit.h"
 #include "job/backup_unit.h"
+#include "job/commit_note.h"
 #include "job/verify.h"
 #include "job/verify_object.h"
+#include "os/file.h"
+#include "os/folder.h"
+#include "repo/container_layout.h"
 #include "store/faulty.h"
 
 /* A small repository with one of every kind: two timelines, a failover, a backup. */
@@ -14,6 +21,8 @@ typedef struct Scene {
     Arena *arena;
     Report report;
     VerifyResult result;
+    TestFolder folder;
+    const char *state_dir; /* NULL: this host keeps no notes */
 } Scene;
 
 static void scene_done(Scene *scene)
@@ -21,13 +30,14 @@ static void scene_done(Scene *scene)
     repo_free(&scene->repo);
     arena_free(&scene->arena);
     report_done(&scene->report);
+    test_folder_done(&scene->folder);
 }
 
 #define LABEL "20260101-000050F"
 
 static Scene scene_new(void)
 {
-    Scene scene = {.repo = new_repo("main"), .arena = arena_new()};
+    Scene scene = {.repo = new_repo("main"), .arena = arena_new(), .folder = test_folder()};
     put_generation(scene.repo);
     put_branch(scene.repo, 1, 0, (Lsn){0});
     put_days(scene.repo, 1, 5, 7);
@@ -48,7 +58,8 @@ static Scene scene_new(void)
 static Err *verify_at(Scene *scene, VerifyOptions options)
 {
     static const RepoOptions repos[] = {{.name = "main", .url = "/nowhere"}};
-    const ClusterOptions cluster = {.name = "main", .repos = repos, .repo_count = 1, .jobs = 2};
+    const ClusterOptions cluster = {
+        .name = "main", .repos = repos, .repo_count = 1, .jobs = 2, .state_dir = scene->state_dir};
     Progress progress = {.phase = ""};
     const VerifyWork work = {
         .cluster = &cluster, .options = options, .progress = &progress, .report = &scene->report};
@@ -285,6 +296,146 @@ static void test_verify__tells_interruption_and_strangers_from_damage(void **sta
     assert_int_equal(scene.result.backups[1].state, VERIFY_INTERRUPTED);
 }
 
+/* As a newer program would write it: another version in the trailer, whose place and CRC stay. */
+static void version_raise(Buf *object)
+{
+    uint8_t *const trailer = object->data + object->len - TRAILER_BYTES;
+    trailer[58]++;
+    const uint32_t crc = crc32c(span_of(trailer, TRAILER_BYTES - 4));
+    for (int i = 0; i < 4; i++)
+        trailer[TRAILER_BYTES - 4 + i] = (uint8_t)(crc >> 8 * i);
+}
+
+static void test_verify__takes_what_a_newer_program_wrote_for_no_damage(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const Keys keys = all_keys(scene.repo);
+    for (size_t i = 0; i < keys.count; i++) {
+        const char *const key = keys.keys[i].text;
+        AUTO(buf_done) Buf good = {0};
+        AUTO(buf_done) Buf newer = {0};
+        object_take(&good, &scene, &keys.keys[i]);
+        buf_add(&newer, good.data, good.len);
+        version_raise(&newer);
+        object_put(&scene, &keys.keys[i], buf_span(&newer));
+        look(&scene);
+        if (!is_told(&scene.report, ERR_UNSUPPORTED, key) ||
+            !is_told(&scene.report, ERR_UNSUPPORTED, "newer pgstrata: format 2; this program reads 1"))
+            fail_msg("%s: not told", key);
+        for (size_t j = 0; j < scene.report.count; j++) {
+            const Notice *const notice = &scene.report.notices[j];
+            if (notice->level == NOTICE_FAULT && notice->class != ERR_UNSUPPORTED)
+                fail_msg("%s: told as %s", key, notice->text);
+        }
+        const bool is_needed = text_ends(key, "/" LABEL "/backup") || text_ends(key, "pack-000001") ||
+                               text_ends(key, "000000010000000000000005.wal");
+        if (is_needed)
+            assert_int_equal(scene.result.backups[0].state, VERIFY_NEWER);
+        object_put(&scene, &keys.keys[i], buf_span(&good));
+    }
+}
+
+/* The scene's backup as its host wrote it, remembered there. */
+static Key commit_remember(Scene *scene)
+{
+    const Key key = key_backup_object(&unit_generation.root, label_of(LABEL), "backup");
+    AUTO(buf_done) Buf bytes = {0};
+    ASSERT_OK(store_get_all(&bytes, scene->repo->store, key.text, RANGE_ALL, 1 << 20));
+    const CommitNote note = {.root = unit_generation.root,
+                             .label = label_of(LABEL),
+                             .committed = second(100),
+                             .hash = hash128_of(buf_span(&bytes))};
+    scene->state_dir = scene->folder.path;
+    ASSERT_OK(commit_note_write(scene->state_dir, scene->repo, &note));
+    return key;
+}
+
+static void test_verify__knows_a_lost_commit_where_it_was_written(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const Key key = commit_remember(&scene);
+    look(&scene);
+    assert_int_equal(scene.report.count, 0);
+    AUTO(buf_done) Buf bytes = {0};
+    object_take(&bytes, &scene, &key);
+    const VerifyOptions depths[] = {{.depth = VERIFY_ALL}, {.depth = VERIFY_NAMES}};
+    for (size_t i = 0; i < COUNT_OF(depths); i++) {
+        ASSERT_OK(verify_at(&scene, depths[i]));
+        assert_true(is_told(&scene.report, ERR_CORRUPT, "backup " LABEL " was committed at "));
+        assert_true(is_told(&scene.report, ERR_CORRUPT, "and its commit object is gone"));
+        assert_int_equal(scene.result.backup_count, 1);
+        assert_int_equal(scene.result.backups[0].state, VERIFY_DAMAGED);
+    }
+    ASSERT_ERR_TEXT(CORRUPT, "commit object is gone", verify_at(&scene, (VerifyOptions){.backup = LABEL}));
+
+    /* Elsewhere nobody can tell it from a backup that was interrupted. */
+    scene.state_dir = NULL;
+    look(&scene);
+    assert_false(scene.report.has_level[NOTICE_FAULT]);
+    assert_int_equal(scene.result.backups[0].state, VERIFY_INTERRUPTED);
+}
+
+static void test_verify__knows_a_backup_of_which_nothing_is_left(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    commit_remember(&scene);
+    const Keys keys = all_keys(scene.repo);
+    for (size_t i = 0; i < keys.count; i++) {
+        if (strstr(keys.keys[i].text, "/backup/"))
+            ASSERT_OK(store_remove(scene.repo->store, keys.keys[i].text));
+    }
+    look(&scene);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "and its commit object is gone"));
+    assert_int_equal(scene.result.backup_count, 1);
+    assert_int_equal(scene.result.backups[0].state, VERIFY_DAMAGED);
+}
+
+static void test_verify__knows_a_commit_that_somebody_else_wrote(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const Key key = commit_remember(&scene);
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(set_let_go) RepoSet *set = set_of(scene.repo);
+    BackupRecord record;
+    BackupCommit commit;
+    ASSERT_OK(backup_record_load(&record, scene.repo, &unit_generation.root, label_of(LABEL), arena));
+    record.note = "not what it was";
+    ASSERT_OK(store_remove(scene.repo->store, key.text));
+    ASSERT_OK(backup_record_write(&commit, set, &unit_generation.root, &record));
+    look(&scene);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "its commit object is not the one that this host wrote"));
+    assert_int_equal(scene.result.backups[0].state, VERIFY_DAMAGED);
+}
+
+static void test_commit_notes__that_cannot_be_read_are_told_and_hide_no_others(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const Key key = commit_remember(&scene);
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const folder = arena_textf(arena, "%s/commits/%s", scene.state_dir, scene.repo->id);
+    ASSERT_OK(file_write_durable(arena_textf(arena, "%s/main-a.json", folder), span_of("{", 1), 0600));
+    ASSERT_OK(file_write_durable(arena_textf(arena, "%s/other-a.json", folder), span_of("{", 1), 0600));
+    ASSERT_OK(store_remove(scene.repo->store, key.text));
+    look(&scene);
+    assert_true(is_warned(&scene.report, "main-a.json"));
+    assert_false(is_warned(&scene.report, "other-a.json"));
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "and its commit object is gone"));
+}
+
+static void test_commit_note__keeps_to_the_state_directory(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    strcpy(scene.repo->id, "../../evil");
+    const CommitNote note = {.root = unit_generation.root, .label = label_of(LABEL)};
+    ASSERT_ERR_TEXT(REFUSED, "which is no UUID", commit_note_write(scene.folder.path, scene.repo, &note));
+}
+
 static void test_verify__finds_wal_of_another_cluster(void **state)
 {
     (void)state;
@@ -382,4 +533,10 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__finds_wal_of_another_cluster),
           cmocka_unit_test(test_verify__finds_extents_beyond_the_pack),
           cmocka_unit_test(test_verify__ends_when_the_store_goes_away),
-          cmocka_unit_test(test_verify_object_of__knows_every_name))
+          cmocka_unit_test(test_verify_object_of__knows_every_name),
+          cmocka_unit_test(test_verify__takes_what_a_newer_program_wrote_for_no_damage),
+          cmocka_unit_test(test_verify__knows_a_lost_commit_where_it_was_written),
+          cmocka_unit_test(test_verify__knows_a_backup_of_which_nothing_is_left),
+          cmocka_unit_test(test_verify__knows_a_commit_that_somebody_else_wrote),
+          cmocka_unit_test(test_commit_notes__that_cannot_be_read_are_told_and_hide_no_others),
+          cmocka_unit_test(test_commit_note__keeps_to_the_state_directory))

@@ -268,12 +268,12 @@ static void test_container_open__calls_for_a_newer_program(void **state)
         size_t at; /* of the object, or behind the begin of its trailer */
         const char *part;
         int in_trailer;
-    } changes[] = {{16, "format version 99", 0},
+    } changes[] = {{16, "written by a newer pgstrata: format 99; this program reads 1", 0},
                    {18, "kind", 0},
                    {19, "codec", 0},
                    {20, "flags", 0},
                    {56, "signature", 1},
-                   {58, "format version 99", 1},
+                   {58, "written by a newer pgstrata: format 99; this program reads 1", 1},
                    {60, "reserved", 1}};
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         AUTO(buf_done) Buf object = {0};
