@@ -5,7 +5,7 @@
 
     reader.py REPOSITORY list                          clusters, generations, backups, WAL
     reader.py REPOSITORY verify                        every object, all hashes; backups with all they draw on
-    reader.py REPOSITORY restore CLUSTER/gN LABEL DIR  the files of a backup
+    reader.py REPOSITORY restore CLUSTER/gN LABEL DIR  the files of a backup; tablespaces go where their links lead
     reader.py REPOSITORY wal CLUSTER/gN NAME FILE      one file of pg_wal
 
 It shares no code with the program and reads simply: an object whole, a manifest whole.
@@ -280,13 +280,14 @@ def file_bytes(repository, root, entry):
     return bytes(content)
 
 
-def restore(repository, root, label, folder):
+def restore(repository, root, label, folder, inside=False):
+    """Writes a backup's files. A link leads where it led, unless `inside`: then it becomes a folder."""
     record = repository.json(f'{root}/backup/{label}/backup', 12)
     target = os.fsencode(folder)
     os.makedirs(target, exist_ok=True)
     for entry in manifest(repository, root, record['manifest']):
         path = target + b'/' + entry['path']
-        if entry['kind'] == 'folder':
+        if entry['kind'] == 'folder' or inside and entry['kind'] == 'link':
             os.makedirs(path, exist_ok=True)
         elif entry['kind'] == 'link':
             os.symlink(entry['target'], path)
@@ -302,6 +303,7 @@ def restore(repository, root, label, folder):
     for name in ('backup_label', 'tablespace_map'):
         if raw(record, name):
             with open(target + b'/' + name.encode(), 'wb') as file:
+                os.chmod(file.fileno(), 0o600)
                 file.write(raw(record, name))
 
 
