@@ -41,6 +41,12 @@ soak: all  ## the long random tests, by hand: SEED= KILLS=300
 	@scripts/deps.sh test
 	@scripts/soak.sh
 
+.PHONY: golden
+golden: all  ## make tests/golden/v1/ again from real servers, as root: part of a commit that changes the format
+	@scripts/deps.sh test
+	@PGSTRATA_SERVERS=$$(scripts/servers.sh) tests/golden/make.py
+	@pytest-3 -q -p no:cacheprovider tests/golden
+
 .PHONY: bench
 bench:  ## measure beside pgBackRest, pg_basebackup and the floors; root, PostgreSQL 15, about 20 GB below /var/tmp
 	@bench/run.sh

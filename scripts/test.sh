@@ -3,13 +3,13 @@
 #
 # Parts, each in a build folder of its own: all meson suites (unit, conformance, fault), the command line from outside, the
 # suites under ASan and UBSan, the flow tests under TSan, the fuzz targets for a few seconds each, the independent reader,
-# and the system tests on real servers. With SANITIZE=address,undefined the program that the command line and system
+# the golden repositories, and the system tests on real servers. With SANITIZE=address,undefined the program that the command line and system
 # tests drive is built that way, too.
 # A part that breaks down without counting anything counts as one failure. PARTS="units system" runs only those.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 SANITIZE=${SANITIZE-}
-parts=${PARTS:-units cli sanitized threads fuzz servers spec system}
+parts=${PARTS:-units cli sanitized threads fuzz servers spec golden system}
 passed=0 failed=0 reports=build-reports
 mkdir -p $reports
 
@@ -87,6 +87,10 @@ run_servers() {
 
 run_spec() {
     if [ -d tests/spec ]; then pytest_part spec tests/spec; fi
+}
+
+run_golden() {
+    pytest_part golden tests/golden
 }
 
 run_system() {
