@@ -156,8 +156,8 @@ static void repos_ask(Asked *asked, const Get *self)
     const size_t count = self->has_plan ? self->plan.repo_count : self->cluster->repo_count;
     asked->repos = mem_new(count * sizeof(Repo *));
     for (size_t i = 0; i < count; i++) {
-        RepoSpec spec = {.retry_timeout_ms =
-                             0}; /* another may have it; patience is for all of them: patiently() */
+        /* Another may have it; patience is for all of them: patiently(). */
+        RepoSpec spec = {.retry_timeout_ms = 0, .drivers = self->cluster->drivers};
         spec.name = self->has_plan ? self->plan.repos[i].name : self->cluster->repos[i].name;
         spec.url = self->has_plan ? self->plan.repos[i].url : self->cluster->repos[i].url;
         repo_ask(asked, &spec, self->has_plan ? self->plan.repos[i].id : NULL);

@@ -113,9 +113,8 @@ static void repos_check(Check *check)
     for (size_t i = 0; i < check->cluster->repo_count; i++) {
         const RepoOptions *const options = &check->cluster->repos[i];
         AUTO(repo_free) Repo *repo = NULL;
-        Err *err = repo_open(&repo, &(RepoSpec){.name = options->name,
-                                                .url = options->url,
-                                                .retry_timeout_ms = options->retry_timeout_ms});
+        const RepoSpec spec = cluster_repo_spec(check->cluster, i);
+        Err *err = repo_open(&repo, &spec);
         if (err) {
             check_fault(check, "repository", err_doing(err, "repository \"%s\"", options->name));
             continue;

@@ -12,14 +12,21 @@
 /* The server writes 8 kB in one call; ten looks 20 ms apart are far more than one write takes. */
 enum { CONTROL_TRIES = 10, CONTROL_WAIT_MS = 20, CONTROL_BYTES_MAX = 64 * 1024 };
 
+RepoSpec cluster_repo_spec(const ClusterOptions *cluster, size_t at)
+{
+    const RepoOptions *const options = &cluster->repos[at];
+    return (RepoSpec){.name = options->name,
+                      .url = options->url,
+                      .retry_timeout_ms = options->retry_timeout_ms,
+                      .drivers = cluster->drivers};
+}
+
 Err *cluster_repos_open(RepoSet **out, const ClusterOptions *cluster)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     RepoSpec *const specs = arena_alloc(arena, cluster->repo_count * sizeof *specs);
     for (size_t i = 0; i < cluster->repo_count; i++)
-        specs[i] = (RepoSpec){.name = cluster->repos[i].name,
-                              .url = cluster->repos[i].url,
-                              .retry_timeout_ms = cluster->repos[i].retry_timeout_ms};
+        specs[i] = cluster_repo_spec(cluster, i);
     return repo_set_open(out, specs, cluster->repo_count);
 }
 

@@ -10,6 +10,8 @@
 #include "pg/control.h"
 #include "repo/repo.h"
 
+/* How to open the repository `at` of cluster->repos. */
+RepoSpec cluster_repo_spec(const ClusterOptions *cluster, size_t at);
 /* All repositories of the cluster, in the order of cluster->repos. */
 MUST Err *cluster_repos_open(RepoSet **out, const ClusterOptions *cluster);
 

@@ -3,6 +3,7 @@
 #include "job/info.h"
 
 #include "base/text.h"
+#include "job/cluster.h"
 #include "job/info_priv.h"
 
 #include <stdlib.h>
@@ -83,11 +84,11 @@ Err *info_of_repo(Info *out, Repo *repo, const char *cluster, Report *report, Ar
 }
 
 /* Opens one repository and tells of it when none before did. */
-static Err *repo_read(Info *info, InfoRepo *to, const RepoOptions *options, const ClusterOptions *cluster,
+static Err *repo_read(Info *info, InfoRepo *to, size_t at, const ClusterOptions *cluster,
                       InfoReading *reading)
 {
     AUTO(repo_free) Repo *repo = NULL;
-    const RepoSpec spec = {options->name, options->url, options->retry_timeout_ms, NULL};
+    const RepoSpec spec = cluster_repo_spec(cluster, at);
     TRY(repo_open(&repo, &spec));
     Info found;
     if (info->generation_count) {
@@ -112,7 +113,7 @@ Err *info_gather(Info *out, const ClusterOptions *cluster, Report *report, Arena
     size_t answering = 0;
     for (size_t i = 0; i < cluster->repo_count; i++) {
         repos[i] = (InfoRepo){.name = cluster->repos[i].name, .url = cluster->repos[i].url};
-        Err *err = repo_read(&info, &repos[i], &cluster->repos[i], cluster, &reading);
+        Err *err = repo_read(&info, &repos[i], i, cluster, &reading);
         if (!err) {
             answering++;
             continue;

@@ -3,6 +3,7 @@
 #include "job/info_details.h"
 
 #include "base/text.h"
+#include "job/cluster.h"
 
 static void draw_add(Buf *draws, const PackUse *use)
 {
@@ -17,12 +18,12 @@ static void draw_add(Buf *draws, const PackUse *use)
     last->live_bytes += use->live_bytes;
 }
 
-static const RepoOptions *telling_repo(const ClusterOptions *cluster, const Info *info)
+static size_t telling_repo(const Info *info)
 {
     size_t at = 0;
     while (at + 1 < info->repo_count && !info->repos[at].is_told)
         at++;
-    return &cluster->repos[at];
+    return at;
 }
 
 Err *info_details(InfoDetails *out, const ClusterOptions *cluster, const Info *info, const InfoBackup *backup,
@@ -33,8 +34,7 @@ Err *info_details(InfoDetails *out, const ClusterOptions *cluster, const Info *i
         *out = details;
         return NULL;
     }
-    const RepoOptions *const options = telling_repo(cluster, info);
-    const RepoSpec spec = {options->name, options->url, options->retry_timeout_ms, NULL};
+    const RepoSpec spec = cluster_repo_spec(cluster, telling_repo(info));
     AUTO(repo_free) Repo *repo = NULL;
     AUTO(buf_done) Buf draws = {0};
     PackUses packs;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "codec/codec.h"
+#include "store/store.h"
 
 typedef struct RepoOptions {
     const char *name; /* [a-z0-9_-]{1,40} */
@@ -41,7 +42,8 @@ typedef struct ClusterOptions {
     SourceDriver source;
     const RepoOptions *repos; /* in the order in which they were named */
     size_t repo_count;
-    const char *retention; /* as written: "pitr 7d, daily 7" */
+    const StoreDriver *const *drivers; /* that open them; NULL: store_drivers */
+    const char *retention;             /* as written: "pitr 7d, daily 7" */
     int64_t rpo_us;
     int jobs; /* 1 to JOBS_MAX */
     const char *spool_dir;

@@ -23,9 +23,8 @@ static Err *repos_open(Restore *restore)
     AUTO(err_free) Err *first = NULL;
     for (size_t i = 0; i < cluster->repo_count; i++) {
         const RepoOptions *const options = &cluster->repos[i];
-        Err *err = repo_open(&repos[count], &(RepoSpec){.name = options->name,
-                                                        .url = options->url,
-                                                        .retry_timeout_ms = options->retry_timeout_ms});
+        const RepoSpec spec = cluster_repo_spec(cluster, i);
+        Err *err = repo_open(&repos[count], &spec);
         if (!err) {
             restore->from.options[count++] = *options;
         } else if (!first) {

@@ -127,9 +127,7 @@ static Err *repos_init(RepoSet **out, bool *out_is_new, const ClusterOptions *cl
     Err *err = NULL;
     size_t count = 0;
     for (; count < cluster->repo_count && !err; count++) {
-        const RepoSpec spec = {.name = cluster->repos[count].name,
-                               .url = cluster->repos[count].url,
-                               .retry_timeout_ms = cluster->repos[count].retry_timeout_ms};
+        const RepoSpec spec = cluster_repo_spec(cluster, count);
         const Instant before = clock_now();
         err = repo_init(&repos[count], &spec);
         if (!err)

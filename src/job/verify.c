@@ -3,6 +3,7 @@
 #include "job/verify.h"
 
 #include "base/text.h"
+#include "job/cluster.h"
 #include "job/verify_priv.h"
 #include "os/signal.h"
 
@@ -220,10 +221,10 @@ static void result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
 }
 
 /* One repository; an absent one is no reason to leave the others unseen. */
-static Err *repo_verify(VerifyResult *out, const RepoOptions *options, const VerifyWork *work, Arena *arena)
+static Err *repo_verify(VerifyResult *out, size_t at, const VerifyWork *work, Arena *arena)
 {
     AUTO(repo_free) Repo *repo = NULL;
-    const RepoSpec spec = {options->name, options->url, options->retry_timeout_ms, NULL};
+    const RepoSpec spec = cluster_repo_spec(work->cluster, at);
     TRY(repo_open(&repo, &spec));
     return verify_repo(out, repo, work, arena);
 }
@@ -236,7 +237,7 @@ Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena)
     size_t seen = 0;
     for (size_t i = 0; i < work->cluster->repo_count; i++) {
         VerifyResult one = {0};
-        Err *err = repo_verify(&one, &work->cluster->repos[i], work, arena);
+        Err *err = repo_verify(&one, i, work, arena);
         if (err_is(err, ERR_CANCELED))
             return err;
         if (silence)
