@@ -26,16 +26,31 @@ static Err *planned(const FaultyStore *self, const char *what, const char *key)
     return err_new(self->plan.fault_class, __FILE__, __LINE__, "planned fault: %s %s", what, key);
 }
 
-/* Counts the call and says whether it shall fail. */
-static bool shall_fail(FaultyStore *self, FaultyCall call, const char *key)
+/* The nth get brings damaged bytes, instead of failing. */
+static bool damages_nth(const FaultyPlan *plan)
+{
+    return plan->damage != FAULTY_NONE && !plan->damage_key;
+}
+
+/* Counts the call and says whether it is the nth. */
+static bool is_nth(FaultyStore *self, FaultyCall call)
 {
     counter_add(&self->calls[call], 1);
-    const uint64_t number = counter_add(&self->total, 1) + 1;
-    const bool is_matched = self->plan.matches && self->plan.matches(self->plan.arg, call, key);
-    if (number != self->plan.nth && !is_matched)
+    return counter_add(&self->total, 1) + 1 == self->plan.nth;
+}
+
+static bool is_planned(FaultyStore *self, bool is_nth_call, FaultyCall call, const char *key)
+{
+    const FaultyPlan *const plan = &self->plan;
+    if (!(is_nth_call && !damages_nth(plan)) && !(plan->matches && plan->matches(plan->arg, call, key)))
         return false;
     flag_raise(&self->is_hit);
     return true;
+}
+
+static bool shall_fail(FaultyStore *self, FaultyCall call, const char *key)
+{
+    return is_planned(self, is_nth(self, call), call, key);
 }
 
 /* What the caller gets in place of the result of a call that was made although it shall fail. */
@@ -94,11 +109,14 @@ static Err *faulty_get(Store *store, const char *key, Range range, Sink *to)
 {
     static const SinkOps ops = {damage_write, damage_finish, damage_free};
     FaultyStore *const self = self_of(store);
-    if (shall_fail(self, FAULTY_GET, key))
+    const FaultyPlan *const plan = &self->plan;
+    const bool is_nth_get = is_nth(self, FAULTY_GET);
+    if (is_planned(self, is_nth_get, FAULTY_GET, key))
         return planned(self, "get", key);
-    if (self->plan.damage == FAULTY_NONE || !self->plan.damage_key || strcmp(self->plan.damage_key, key) != 0)
+    const bool is_damaged = plan->damage_key ? strcmp(plan->damage_key, key) == 0 : is_nth_get;
+    if (plan->damage == FAULTY_NONE || !is_damaged)
         return store_get(self->next, key, range, to);
-    DamageSink sink = {{&ops, to}, self, key, range.offset};
+    DamageSink sink = {{&ops, to}, self, key, plan->damage_key ? range.offset : 0};
     return store_get(self->next, key, range, &sink.sink);
 }
 
@@ -237,6 +255,11 @@ void faulty_plan(Store *faulty, FaultyPlan plan)
 uint64_t faulty_calls(const Store *faulty, FaultyCall call)
 {
     return counter_get(&((const FaultyStore *)faulty)->calls[call]);
+}
+
+uint64_t faulty_total(const Store *faulty)
+{
+    return counter_get(&((const FaultyStore *)faulty)->total);
 }
 
 bool faulty_hit(const Store *faulty)

@@ -39,9 +39,11 @@ typedef struct FaultyPlan {
     /* When set: fails every call for which it says true. */
     bool (*matches)(void *arg, FaultyCall call, const char *key);
     void *arg;
-    const char *damage_key; /* borrowed; the object whose gets are damaged */
+    /* Not with `matches`. With a key, borrowed, all gets of that object are damaged at one byte of it. Without one the
+     * nth call does not fail, but is damaged if it is a get: at a byte of what it brings. */
+    const char *damage_key;
     FaultyDamage damage;
-    uint64_t damage_at; /* byte of the object */
+    uint64_t damage_at;
 } FaultyPlan;
 
 /* Takes over `next`. No fault before a plan. */
@@ -50,5 +52,7 @@ MUST Store *faulty_store_new(Store *next);
 void faulty_plan(Store *faulty, FaultyPlan plan);
 /* Calls of a kind since the last plan. */
 uint64_t faulty_calls(const Store *faulty, FaultyCall call);
+/* The same of all kinds. */
+uint64_t faulty_total(const Store *faulty);
 /* Whether anything was made to fail or damaged since the last plan. */
 bool faulty_hit(const Store *faulty);

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * Whatever file call fails while a backup is made, in the data directory, in the repository or at the lock: either the
- * backup is there, or there is an error that is nobody's bug and no backup; the one made before loads in both cases,
- * and so does the next.
+ * Whatever call fails while a backup is made, of a file (in the data directory, in the repository, at the lock) or of a
+ * store: either the backup is there, or there is an error that is nobody's bug and no backup; the one made before loads
+ * in both cases, and so does the next.
  */
 #include "unit.h"
 
@@ -14,6 +14,7 @@
 
 #include "fake/fault.h"
 #include "fake/stopped_cluster.h"
+#include "fault/store_kinds.h"
 #include "repo/place_store.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ static size_t backups_load(const StoppedCluster *cluster)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     Repo *repo = NULL;
-    ASSERT_OK(repo_open(&repo, &(RepoSpec){.name = "r1", .url = cluster->repo}));
+    const RepoSpec spec = cluster_repo_spec(&cluster->options, 0);
+    ASSERT_OK(repo_open(&repo, &spec));
     const BackupEntry *entries;
     size_t count, committed = 0;
     ASSERT_OK(backup_list(&entries, &count, repo, &cluster->root, arena));
@@ -63,7 +65,7 @@ static size_t backups_load(const StoppedCluster *cluster)
 
 static void cluster_fill(const StoppedCluster *cluster)
 {
-    cluster_filler(cluster, "base/5/1259", 3 * PAGE_BYTES);
+    cluster_pages(cluster, "base/5/1259", 3);
     cluster_filler(cluster, "base/5/notes", 300000);
     cluster_filler(cluster, "base/5/empty", 0);
     cluster_filler(cluster, "postgresql.conf", 100);
@@ -75,7 +77,8 @@ static void backups_trim(const StoppedCluster *cluster, BackupLabel first)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     Repo *repo = NULL;
-    ASSERT_OK(repo_open(&repo, &(RepoSpec){.name = "r1", .url = cluster->repo}));
+    const RepoSpec spec = cluster_repo_spec(&cluster->options, 0);
+    ASSERT_OK(repo_open(&repo, &spec));
     const BackupEntry *entries;
     size_t count;
     ASSERT_OK(backup_list(&entries, &count, repo, &cluster->root, arena));
@@ -130,5 +133,46 @@ static void test_backup__survives_a_full_disk(void **state)
     backup_break_with(ENOSPC);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_backup__survives_a_failing_disk),
+/* ---- stores */
+
+/* An answer that got lost leaves a backup that is whole, and a run that does not know it. */
+static bool store_break_at(const StoppedCluster *cluster, const HeldState *before, StoreRun *run)
+{
+    BackupResult result;
+    store_run_begin(run);
+    AUTO(err_free) Err *err = stopped_cluster_backup(&result, cluster, NULL);
+    store_run_end(run, err);
+    const size_t count = backups_load(cluster);
+    assert_true(count == 2 || (count == 1 && err));
+    store_kinds_verify(&cluster->options);
+    ASSERT_OK(stopped_cluster_backup(&result, cluster, NULL));
+    assert_int_equal(backups_load(cluster), count + 1);
+    store_kinds_verify(&cluster->options);
+    held_go_back(before, run->store);
+    return !run->is_last;
+}
+
+static void test_backup__survives_whatever_goes_wrong_in_the_store(void **state)
+{
+    (void)state;
+    AUTO(stopped_cluster_done) StoppedCluster cluster;
+    stopped_cluster_make_held(&cluster, held_drivers, 1);
+    cluster_fill(&cluster);
+    BackupResult first;
+    ASSERT_OK(stopped_cluster_backup(&first, &cluster, NULL));
+    AUTO(held_state_done) HeldState before;
+    held_remember(&before, held_store("r1"));
+    for (size_t i = 0; i < COUNT_OF(store_kinds); i++) {
+        cluster.repo_options[0].retry_timeout_ms = store_kinds[i].patience_ms;
+        StoreRun run = {.kind = &store_kinds[i], .store = held_store("r1"), .nth = 1};
+        uint64_t hits = 0;
+        for (; store_break_at(&cluster, &before, &run); run.nth++)
+            hits += run.was_hit;
+        assert_true(run.nth > 20 && hits > 1);
+    }
+    held_stores_done();
+}
+
+UNIT_MAIN(cmocka_unit_test(test_backup__survives_whatever_goes_wrong_in_the_store),
+          cmocka_unit_test(test_backup__survives_a_failing_disk),
           cmocka_unit_test(test_backup__survives_a_full_disk))

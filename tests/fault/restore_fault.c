@@ -98,7 +98,7 @@ static void break_with(int errnum)
         assert_int_equal(seteuid(NOBODY), 0);
     stopped_cluster_make(&world.cluster);
     snprintf(world.target, sizeof world.target, "%s/restored", world.cluster.top.path);
-    cluster_filler(&world.cluster, "base/5/1259", 3 * PAGE_BYTES);
+    cluster_pages(&world.cluster, "base/5/1259", 3);
     cluster_filler(&world.cluster, "base/5/notes", 300000);
     cluster_filler(&world.cluster, "base/5/empty", 0);
     cluster_filler(&world.cluster, "pg_hba.conf", 100);

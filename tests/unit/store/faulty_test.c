@@ -55,6 +55,25 @@ static void test_faulty_get__flips_and_cuts_at_the_byte_of_the_object(void **sta
     assert_damaged(FAULTY_NONE, 3, RANGE_ALL, "0123456789");
 }
 
+static void test_faulty_get__damages_the_nth_one_if_it_is_a_get(void **state)
+{
+    (void)state;
+    AUTO(store_free) Store *store = faulty_new();
+    AUTO(buf_done) Buf bytes = {0};
+    ObjectInfo info;
+    faulty_plan(store, (FaultyPlan){.nth = 2, .damage = FAULTY_CUT, .damage_at = 1});
+    ASSERT_OK(store_get_all(&bytes, store, "k", (Range){4, 3}, 100));
+    ASSERT_OK(store_stat(&info, store, "k"));
+    assert_string_equal(buf_text(&bytes), "456");
+    assert_false(faulty_hit(store));
+    faulty_plan(store, (FaultyPlan){.nth = 2, .damage = FAULTY_CUT, .damage_at = 1});
+    ASSERT_OK(store_stat(&info, store, "k"));
+    ASSERT_OK(store_get_all(&bytes, store, "k", (Range){4, 3}, 100));
+    assert_string_equal(buf_text(&bytes), "4564");
+    assert_true(faulty_hit(store));
+    assert_int_equal(faulty_total(store), 2);
+}
+
 static void test_faulty__a_late_failure_has_done_its_work(void **state)
 {
     (void)state;
@@ -71,4 +90,5 @@ static void test_faulty__a_late_failure_has_done_its_work(void **state)
 
 UNIT_MAIN(cmocka_unit_test(test_faulty__fails_the_nth_call_only),
           cmocka_unit_test(test_faulty_get__flips_and_cuts_at_the_byte_of_the_object),
+          cmocka_unit_test(test_faulty_get__damages_the_nth_one_if_it_is_a_get),
           cmocka_unit_test(test_faulty__a_late_failure_has_done_its_work))
