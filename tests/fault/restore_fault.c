@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * Whatever file call fails while a backup is restored: either the data directory is whole, or it has no control file, so
- * that no server can start on it, and a second run ends what the first began.
+ * Whatever call fails while a backup is restored, of a file or of a store: either the data directory is whole, or it has
+ * no control file, so that no server can start on it, and a second run ends what the first began.
  */
 #include "unit.h"
 
@@ -12,6 +12,7 @@
 
 #include "fake/fault.h"
 #include "fake/stopped_cluster.h"
+#include "fault/store_kinds.h"
 #include "job/restore.h"
 
 #include <errno.h>
@@ -71,6 +72,20 @@ static void whole_check(const RestoreWorld *world)
     assert_true(is_there(world, RESTORE_CLONE_MARKER));
 }
 
+/* After a run that ended with `err`, or well with NULL. */
+static void after_check(const RestoreWorld *world, int nth, const Err *err)
+{
+    if (err && is_there(world, "global/pg_control") && is_there(world, "PG_VERSION"))
+        assert_true(is_same(world, "base/5/notes") && is_same(world, "base/5/1259"));
+    if (!err)
+        whole_check(world);
+    Err *const again = run(world);
+    if (again)
+        fail_msg("after call %d the second run: %s", nth, err_text(again));
+    whole_check(world);
+    ASSERT_OK(folder_remove_all(world->target));
+}
+
 /* Whether there were that many calls. */
 static bool break_at(const RestoreWorld *world, int nth, int errnum)
 {
@@ -81,30 +96,34 @@ static bool break_at(const RestoreWorld *world, int nth, int errnum)
     assert_true(is_hit || !err);
     if (err && err_is(err, ERR_BUG))
         fail_msg("call %d: %s", nth, err_text(err));
-    if (err && is_there(world, "global/pg_control") && is_there(world, "PG_VERSION"))
-        assert_true(is_same(world, "base/5/notes") && is_same(world, "base/5/1259"));
-    Err *const again = run(world);
-    if (again)
-        fail_msg("after call %d the second run: %s", nth, err_text(again));
-    whole_check(world);
-    ASSERT_OK(folder_remove_all(world->target));
+    after_check(world, nth, err);
     return is_hit;
+}
+
+static void world_begin(void)
+{
+    if (geteuid() == 0) /* a restore refuses to make files of root's */
+        assert_int_equal(seteuid(NOBODY), 0);
+}
+
+static void world_fill(RestoreWorld *world)
+{
+    snprintf(world->target, sizeof world->target, "%s/restored", world->cluster.top.path);
+    cluster_pages(&world->cluster, "base/5/1259", 3);
+    cluster_filler(&world->cluster, "base/5/notes", 300000);
+    cluster_filler(&world->cluster, "base/5/empty", 0);
+    cluster_filler(&world->cluster, "pg_hba.conf", 100);
+    cluster_file(&world->cluster, "postgresql.conf", fixture_text("port = 5433\n"));
+    BackupResult backup;
+    ASSERT_OK(stopped_cluster_backup(&backup, &world->cluster, NULL));
 }
 
 static void break_with(int errnum)
 {
     AUTO(world_done) RestoreWorld world;
-    if (geteuid() == 0) /* a restore refuses to make files of root's */
-        assert_int_equal(seteuid(NOBODY), 0);
+    world_begin();
     stopped_cluster_make(&world.cluster);
-    snprintf(world.target, sizeof world.target, "%s/restored", world.cluster.top.path);
-    cluster_pages(&world.cluster, "base/5/1259", 3);
-    cluster_filler(&world.cluster, "base/5/notes", 300000);
-    cluster_filler(&world.cluster, "base/5/empty", 0);
-    cluster_filler(&world.cluster, "pg_hba.conf", 100);
-    cluster_file(&world.cluster, "postgresql.conf", fixture_text("port = 5433\n"));
-    BackupResult backup;
-    ASSERT_OK(stopped_cluster_backup(&backup, &world.cluster, NULL));
+    world_fill(&world);
     int failed = 0;
     while (break_at(&world, failed + 1, errnum))
         assert_true(++failed < CALLS_MAX);
@@ -123,6 +142,35 @@ static void test_restore__survives_a_full_disk(void **state)
     break_with(ENOSPC);
 }
 
+/* ---- stores */
+
+static bool store_break_at(const RestoreWorld *world, StoreRun *run_of)
+{
+    store_run_begin(run_of);
+    AUTO(err_free) Err *err = run(world);
+    store_run_end(run_of, err);
+    after_check(world, (int)run_of->nth, err);
+    return !run_of->is_last;
+}
+
+static void test_restore__survives_whatever_goes_wrong_in_the_store(void **state)
+{
+    (void)state;
+    AUTO(world_done) RestoreWorld world;
+    world_begin();
+    stopped_cluster_make_held(&world.cluster, held_drivers, 1);
+    world_fill(&world);
+    for (size_t i = 0; i < COUNT_OF(store_kinds); i++) {
+        world.cluster.repo_options[0].retry_timeout_ms = store_kinds[i].patience_ms;
+        StoreRun run_of = {.kind = &store_kinds[i], .store = held_store("r1"), .nth = 1};
+        uint64_t hits = 0;
+        for (; store_break_at(&world, &run_of); run_of.nth++)
+            hits += run_of.was_hit;
+        assert_true(run_of.nth > 8 && hits > 1);
+    }
+    held_stores_done();
+}
+
 /* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
 const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
@@ -130,5 +178,6 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-UNIT_MAIN(cmocka_unit_test(test_restore__survives_a_failing_disk),
+UNIT_MAIN(cmocka_unit_test(test_restore__survives_whatever_goes_wrong_in_the_store),
+          cmocka_unit_test(test_restore__survives_a_failing_disk),
           cmocka_unit_test(test_restore__survives_a_full_disk))
