@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/conf_write.h"
 #include "conf/resolve.h"
+#include "job/cluster.h"
 #include "job/postmaster.h"
 #include "job/proof.h"
 #include "job/setup.h"
@@ -317,8 +318,26 @@ static Err *restart(Setup *setup)
     return setup_restart(setup->postmaster.data_directory);
 }
 
+/* A server that archives by our command has its repositories. When one is not there its disk is away, and a new one would
+ * take WAL that is missing in the old one for ever. */
+static Err *repos_expect(const Setup *setup)
+{
+    if (setup->plan.count || setup->conf_text.len || settings_flag(setup->call->settings, OPT_YES))
+        return NULL;
+    AUTO(user_loan_end) UserLoan loan = {0};
+    AUTO(repo_set_free) RepoSet *set = NULL;
+    TRY(user_loan_begin(&loan, setup->postmaster.data_directory));
+    Err *err = cluster_repos_open(&set, &setup->cluster);
+    if (err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_AWAY))
+        err = err_hint(
+            err_become(err, ERR_REFUSED),
+            "the server archives already: is the right disk mounted? --yes makes a new repository there");
+    return err;
+}
+
 static Err *setup_do(Setup *setup)
 {
+    TRY(repos_expect(setup));
     TRY(folders_prepare(setup));
     if (setup->conf_text.len)
         TRY(conf_addition_write(&setup->addition, &setup->conf_text));

@@ -156,6 +156,15 @@ class TestRefusals:
         assert 'found in every repository' in place.pgstrata(*args, '--replace').out
         assert 'repo = fresh' in conf.read_text() and 'found in every repository' in place.setup().out
 
+    def test_setup__makes_no_second_repository_where_a_disk_is_away(self, place):
+        place.setup('--restart')
+        place.repo.rename(place.home / 'away')
+        place.repo.mkdir()
+        run = place.setup(code=7)
+        assert 'the server archives already' in run.err and '--yes' in run.err
+        assert not list(place.repo.iterdir())
+        assert 'repository: created' in place.setup('--yes').out
+
     def test_setup__quotes_for_shell_and_server(self, place):
         odd = place.home / "it's 100%f odd"
         odd.mkdir()
