@@ -12,12 +12,15 @@ static const char *verdict_word(CheckVerdict verdict)
     return words[verdict];
 }
 
-/* As the user whose rights count: the server's. A directory that is not there is the check's business. */
-static void owner_become(CommandCall *call, const ClusterOptions *cluster)
+/* As the user whose rights count: the server's. With a stranger's rights every answer would mislead. A directory that is
+ * not there is the check's business. */
+static Err *owner_become(CommandCall *call, const ClusterOptions *cluster)
 {
     Err *err = cluster->pgdata ? user_become_owner(cluster->pgdata) : NULL;
-    if (err)
-        report_fault(call->report, err);
+    if (!err || err_is(err, ERR_DENIED))
+        return err;
+    report_fault(call->report, err);
+    return NULL;
 }
 
 /* With --quiet only what needs a human. */
@@ -32,7 +35,7 @@ Err *cmd_check(CommandCall *call)
     ClusterOptions cluster;
     CheckResult result;
     TRY(conf_cluster(&cluster, call->settings, call->arena));
-    owner_become(call, &cluster);
+    TRY(owner_become(call, &cluster));
     Err *const err = check_run(&result, &cluster, call->report, call->arena);
     json_t *const lines = json_array();
     for (size_t i = 0; i < result.count; i++) {

@@ -38,6 +38,12 @@ static Err *time_target(RestoreCall *restore, const char *text)
     restore->options.target_text = arena_textf(restore->call->arena, "time %s", moment_text(&moment).text);
     output_text(restore->call->output, "target: %s%s\n", moment_text(&moment).text,
                 moment.is_zoneless ? ", read as local time" : "");
+    const int64_t ahead_us = moment.at.us - clock_now().us;
+    if (ahead_us > 0) {
+        report_note(restore->call->report, "restore/FUTURE", "the target time is %s from now",
+                    duration_text(ahead_us).text);
+        report_hint(restore->call->report, "is it another zone's? write it with its offset, such as +09:00");
+    }
     return NULL;
 }
 

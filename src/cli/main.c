@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "os/signal.h"
+#include "os/user.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -113,10 +114,18 @@ static Err *program_run(Program *program, int argc, char *const *argv)
     return err;
 }
 
+/* Who was denied something is often not who typed the command: root's rights go to the owner of the data directory. */
+static Err *denied_explain(Err *err)
+{
+    if (!err_is(err, ERR_DENIED) || err_hint_text(err)[0])
+        return err;
+    return err_hint(err, "we work as user %s, who must be allowed to do that", user_current().text);
+}
+
 /* Prints what is left to print and finds the exit status. */
 static int program_end(Program *program, Err *run_err)
 {
-    AUTO(err_free) Err *err = run_err;
+    AUTO(err_free) Err *err = denied_explain(run_err);
     int status = exit_status_graver(program->status, exit_status_of_report(&program->report));
     output_report(&program->output, &program->report);
     if (err) {

@@ -16,6 +16,7 @@
 #include "os/lock_file.h"
 #include "os/path.h"
 #include "os/process.h"
+#include "os/user.h"
 #include "pg/backup_label.h"
 #include "source/local.h"
 
@@ -81,7 +82,10 @@ static Err *backup_open(Backup *backup)
 
 static Err *backup_lock(LockFile **out, const Backup *backup)
 {
-    TRY(folder_make_all(backup->cluster->lock_dir, 0750));
+    Err *const denied = folder_make_all(backup->cluster->lock_dir, 0750);
+    if (err_is(denied, ERR_DENIED))
+        return err_hint(denied, "\"pgstrata setup\", run as root, makes it for user %s", user_current().text);
+    TRY(denied);
     const char *const path =
         arena_textf(backup->arena, "%s/%s.backup.lock", backup->cluster->lock_dir, backup->cluster->name);
     Err *const err = lock_file_take(out, path);

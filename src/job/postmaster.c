@@ -107,10 +107,11 @@ static bool is_meant(const Postmaster *postmaster, const char *host, const char 
            (!host || host[0] != '/' || text_equal(host, postmaster->host));
 }
 
-static Err *several(const Postmaster *first, const Postmaster *second)
+static Err *several(const Postmaster *first, const Postmaster *second, bool is_more)
 {
-    return err_hint(ERR(USAGE, "several PostgreSQL servers run here: in %s on port %s, in %s on port %s",
-                        first->data_directory, first->port, second->data_directory, second->port),
+    return err_hint(ERR(USAGE, "several PostgreSQL servers run here: in %s on port %s, in %s on port %s%s",
+                        first->data_directory, first->port, second->data_directory, second->port,
+                        is_more ? ", and more" : ""),
                     "choose one with --pgdata or --port");
 }
 
@@ -126,7 +127,7 @@ Err *postmaster_find(Postmaster *out, const char *data_directory, const char *ho
         if (!is_meant(&list[i], host, port))
             continue;
         if (found)
-            return several(found, &list[i]);
+            return several(found, &list[i], count > 2);
         found = &list[i];
     }
     if (!found)

@@ -6,6 +6,7 @@
 
 #include "job/cluster.h"
 #include "job/restore_priv.h"
+#include "os/entry.h"
 
 static void restore_done(Restore *restore)
 {
@@ -50,6 +51,16 @@ static Err *from_open(Restore *restore)
     return pg_version_of_major(&from->version, from->generation.major);
 }
 
+static Err *aside_tell(const Restore *restore)
+{
+    EntryInfo info;
+    TRY(entry_stat(&info, restore->place.aside));
+    if (info.kind == ENTRY_FOLDER)
+        report_note(restore->report, "restore/ASIDE", "what was in the way is now in %s",
+                    restore->place.aside);
+    return NULL;
+}
+
 static Err *work(Restore *restore)
 {
     AUTO(buf_done) Buf control = {0};
@@ -57,6 +68,7 @@ static Err *work(Restore *restore)
     TRY(restore_copy(&control, restore));
     TRY(restore_settings_write(restore, buf_span(&control)));
     TRY(restore_place_end(restore, buf_span(&control)));
+    TRY(aside_tell(restore));
     return restore->options->start ? restore_start(restore) : NULL;
 }
 

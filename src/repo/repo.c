@@ -28,10 +28,9 @@ static Err *repository_object_read(Repo *repo)
     Err *err = json_object_load(&json, repo->store, KEY_REPOSITORY, CONTAINER_REPOSITORY);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
-        return err_hint(
-            ERR(NOT_FOUND, "%s holds no repository", repo->store->name),
-            "\"pgstrata setup\" or \"pgstrata repo init\" makes one. If there was one, look whether the "
-            "right folder is mounted.");
+        return err_hint(ERR(NOT_FOUND, "%s holds no repository", repo->store->name),
+                        "if there was one, look whether the right folder is mounted; if not, \"pgstrata "
+                        "setup\" makes one");
     }
     TRY(err);
     JsonReader reader = json_read(json, KEY_REPOSITORY);

@@ -39,7 +39,7 @@ static char *path_of(const Posix *self, const char *key, Arena *arena)
 static Err *root_away(const Posix *self, const char *what)
 {
     return err_hint(ERR(AWAY, "repository folder %s %s", self->root, what),
-                    "is its disk mounted? only setup and repo init create a repository");
+                    "is its disk mounted? only setup creates a repository");
 }
 
 Err *posix_root_check(Posix *self)
@@ -337,8 +337,11 @@ static Err *denied_explain(Err *err, const Posix *self)
     if (!is_known || !err_is(err, ERR_DENIED) || err_hint_text(err)[0])
         return err;
     const UserName owner = user_name(root.uid), me = user_current();
-    return err_hint(err, "%s belongs to %s, and we run as %s: chown -R %s %s", self->root, owner.text,
-                    me.text, me.text, self->root);
+    return err_hint(
+        err,
+        "%s belongs to %s, and we run as %s. If the server runs as %s: chown -R %s %s. If not: run as "
+        "root, or sudo -u %s pgstrata …",
+        self->root, owner.text, me.text, me.text, me.text, self->root, owner.text);
 }
 
 static Err *posix_put(StorePut **out, Store *store, const char *key, PutOpts opts)

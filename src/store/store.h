@@ -115,7 +115,7 @@ void store_free(Store **store);
 /* How a store is opened. */
 typedef struct StoreOptions {
     const char *url; /* "/srv/pgstrata", "file:///srv/…", "s3://…" */
-    bool create;     /* make the root when it is missing (setup and repo init only) */
+    bool create;     /* make the root when it is missing (setup only) */
 } StoreOptions;
 
 typedef struct StoreDriver {
