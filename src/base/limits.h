@@ -74,6 +74,12 @@
 /* postgresql.conf: the sample has 30 kB; more than this is another file. */
 #define PG_CONF_BYTES_MAX (1024 * 1024)
 
+/* Files that postgresql.conf includes, however: conf.d of a large fleet has dozens. */
+#define PG_CONF_FILES_MAX 1000
+
+/* A folder for the server's socket: sun_path has 108 bytes, for the folder, "/.s.PGSQL.65535" and a NUL (pqcomm.h). */
+#define SOCKET_FOLDER_MAX 92
+
 /* A host name with its NUL: Linux and POSIX allow 255 characters. */
 #define HOST_NAME_MAX_BYTES 256
 
