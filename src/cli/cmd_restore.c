@@ -4,9 +4,11 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/confirm.h"
 #include "cli/local_time.h"
 #include "cli/watch.h"
 #include "conf/resolve.h"
+#include "db/connection.h"
 #include "os/clock.h"
 #include "os/path.h"
 
@@ -18,6 +20,7 @@
 
 typedef struct RestoreCall {
     CommandCall *call;
+    Watch watch;
     ClusterOptions cluster;
     RestoreOptions options;
 } RestoreCall;
@@ -100,20 +103,18 @@ static Err *target_fill(RestoreCall *restore)
 
 /* ---- everything else */
 
-static Err *tablespace_parse(RestoreTablespace *out, const char *text)
+static Err *tablespace_parse(RestoreTablespace *out, const char *text, Arena *arena)
 {
     const char *const equals = strchr(text, '=');
-    char digits[16] = "";
-    uint64_t oid = 0;
-    if (equals && (size_t)(equals - text) < sizeof digits)
-        memcpy(digits, text, (size_t)(equals - text));
-    if (!text_u64(&oid, digits) || oid == 0 || oid > UINT32_MAX)
-        return err_hint(ERR(USAGE, "--tablespace-map \"%s\" is not OID=DIR", text),
-                        "select oid, spcname from pg_tablespace; on the server tells the numbers");
+    if (!equals || equals == text)
+        return ERR(USAGE, "--tablespace-map \"%s\" is not OID=DIR or NAME=DIR", text);
     if (equals[1] != '/')
         return ERR(USAGE, "--tablespace-map \"%s\": the folder must be absolute", text);
-    out->oid.id = (uint32_t)oid;
-    out->folder = equals + 1;
+    const char *const which = arena_textf(arena, "%.*s", (int)(equals - text), text);
+    uint64_t oid = 0;
+    const bool is_number = text_u64(&oid, which) && oid > 0 && oid <= UINT32_MAX;
+    *out = (RestoreTablespace){
+        .name = is_number ? NULL : which, .oid = {(uint32_t)(is_number ? oid : 0)}, .folder = equals + 1};
     return NULL;
 }
 
@@ -125,7 +126,7 @@ static Err *tablespaces_fill(RestoreCall *restore)
         settings_texts(&count, restore->call->settings, OPT_TABLESPACE_MAP, arena);
     RestoreTablespace *const list = arena_alloc(arena, (count + 1) * sizeof *list);
     for (size_t i = 0; i < count; i++)
-        TRY(tablespace_parse(&list[i], texts[i]));
+        TRY(tablespace_parse(&list[i], texts[i], arena));
     restore->options.tablespaces = list;
     restore->options.tablespace_count = count;
     return NULL;
@@ -164,6 +165,29 @@ static Err *command_make(RestoreCall *restore)
     return NULL;
 }
 
+/* In a configuration file it may stand for the day on which the cluster is restored as a standby. */
+static Err *primary_fill(RestoreCall *restore)
+{
+    RestoreOptions *const options = &restore->options;
+    if (!options->standby && args_find(restore->call->args, OPT_PRIMARY_CONNINFO))
+        return ERR(USAGE, "--primary-conninfo needs --standby");
+    options->primary_conninfo =
+        settings_text(restore->call->settings, OPT_PRIMARY_CONNINFO, restore->cluster.name);
+    if (!options->standby || !options->primary_conninfo)
+        return NULL;
+    TRY_AS(db_conninfo_check(options->primary_conninfo), "primary-conninfo");
+    return NULL;
+}
+
+/* The progress line would write over the question. */
+static Err *loss_confirm(void *arg, const char *loss)
+{
+    RestoreCall *const restore = arg;
+    watch_end(&restore->watch);
+    TRY(confirm_loss(loss, "restoring over it"));
+    return watch_begin(&restore->watch, restore->call);
+}
+
 static RestoreAction action_of(const char *text)
 {
     return text_equal(text, "pause")      ? RESTORE_PAUSE
@@ -187,11 +211,15 @@ static Err *options_fill(RestoreCall *restore)
     options->delta = settings_flag(settings, OPT_DELTA);
     options->no_salvage = settings_flag(settings, OPT_NO_SALVAGE);
     options->dry_run = settings_flag(settings, OPT_DRY_RUN);
+    options->confirm = settings_flag(settings, OPT_YES) ? NULL : loss_confirm;
+    options->confirm_arg = restore;
+    options->progress = &restore->watch.progress;
     TRY(target_fill(restore));
     if (options->standby && options->target.kind != WAL_TARGET_END)
         return ERR(USAGE,
                    "a standby follows the archive without end: --standby and a target exclude each other");
     TRY(tablespaces_fill(restore));
+    TRY(primary_fill(restore));
     return command_make(restore);
 }
 
@@ -268,18 +296,21 @@ static void result_json(const RestoreCall *restore, const RestoreResult *result)
     json_object_set_new(to, "reached_timeline", json_integer(result->reached_timeline.id));
 }
 
+static void call_done(RestoreCall *restore)
+{
+    watch_end(&restore->watch);
+}
+
 Err *cmd_restore(CommandCall *call)
 {
-    RestoreCall restore = {.call = call};
+    AUTO(call_done) RestoreCall restore = {.call = call};
     TRY(conf_cluster(&restore.cluster, call->settings, call->arena));
     TRY(options_fill(&restore));
     const int64_t begun = clock_monotonic_us();
     RestoreResult result;
-    AUTO(watch_end) Watch watch = {.progress = {.phase = ""}};
-    TRY(watch_begin(&watch, call));
-    restore.options.progress = &watch.progress;
+    TRY(watch_begin(&restore.watch, call));
     TRY(restore_run(&result, &restore.cluster, &restore.options, call->report, call->arena));
-    watch_end(&watch);
+    watch_end(&restore.watch);
     way_show(&restore, &result);
     result_json(&restore, &result);
     if (restore.options.dry_run) {

@@ -55,9 +55,11 @@ const Command command_table[] = {
     {"restore", "", "bring the cluster back to a moment",
         "Chooses the newest backup from which the target can be reached, checks that all WAL up to there is in the "
         "repository, and only then writes. Without a target it recovers to the latest there is.\n"
-        "In place it takes over the configured data directory, which must not be in use; WAL that the archive has not "
-        "got is salvaged from it first. With --to-dir it makes a clone: archiving is off, and tablespaces go below the "
-        "clone's own folder unless they are mapped. A restore that was cut off is ended by running it again.",
+        "In place it takes over the configured data directory, which must not be in use; a person is asked first, or "
+        "--yes is given. WAL that the archive has not got is salvaged from it first. With --to-dir it makes a clone: "
+        "archiving is off, and tablespaces go below the clone's own folder unless they are mapped, by name or number. With "
+        "--standby it follows the archive, and streams from the primary of --primary-conninfo.\n"
+        "A restore that was cut off is ended by running it again.",
         .run = cmd_restore, .set = FOR_RESTORE},
     {"setup", "", "bring a running cluster under protection, and prove it",
         "Finds the running server (--pgdata, --host, --port, or the only one of the machine), adds the cluster and its "

@@ -19,6 +19,7 @@ typedef enum OptionId {
     OPT_DBNAME,
     OPT_SERVICE,
     OPT_SOURCE,
+    OPT_PRIMARY_CONNINFO,
     OPT_REPO,
     OPT_RETENTION,
     OPT_RPO,

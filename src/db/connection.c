@@ -268,6 +268,27 @@ Err *db_connect(Connection **out, const DbOptions *options)
     return NULL;
 }
 
+Err *db_conninfo_check(const char *conninfo)
+{
+    const Libpq *pq;
+    TRY(libpq_load(&pq));
+    /* libpq's own words could repeat a piece of a password. */
+    PQconninfoOption *const options = pq->PQconninfoParse(conninfo, NULL);
+    if (!options)
+        return err_hint(ERR(USAGE, "this is no connection string that libpq understands"),
+                        "it looks like \"host=db1 port=5432 user=replicator\"");
+    bool has_password = false;
+    for (const PQconninfoOption *option = options; option->keyword; option++)
+        has_password |= option->val && (text_equal(option->keyword, "password") ||
+                                        text_equal(option->keyword, "sslpassword"));
+    pq->PQconninfoFree(options);
+    if (!has_password)
+        return NULL;
+    return err_hint(
+        ERR(USAGE, "the connection string holds a password"),
+        "put it into ~/.pgpass (mode 0600) of the server's user, or into a file named by passfile=");
+}
+
 void connection_drop(Connection *connection)
 {
     if (connection->session)

@@ -37,6 +37,9 @@ typedef struct DbOptions {
 } DbOptions;
 
 MUST Err *db_connect(Connection **out, const DbOptions *options);
+/* Is this a connection string that may stand in a server's settings? USAGE: libpq does not understand it, or it holds a
+ * password; the message repeats nothing of it. */
+MUST Err *db_conninfo_check(const char *conninfo);
 void connection_close(Connection **connection);
 /* Ends the session and keeps the object: a later query is AWAY. What the session held in the server is undone. */
 void connection_drop(Connection *connection);

@@ -24,6 +24,7 @@
     X(PQconnectPoll)                                                                                         \
     X(PQconnectionNeedsPassword)                                                                             \
     X(PQconndefaults)                                                                                        \
+    X(PQconninfoParse)                                                                                       \
     X(PQconninfo)                                                                                            \
     X(PQconninfoFree)                                                                                        \
     X(PQfinish)                                                                                              \

@@ -80,9 +80,12 @@ Err *restore_run(RestoreResult *out, const ClusterOptions *cluster, const Restor
     TRY(restore_place_rights(&restore));
     TRY(from_open(&restore));
     TRY(restore_place_judge(&restore));
-    if (!options->dry_run)
+    if (!options->dry_run) {
+        TRY(restore_place_confirm(&restore));
         TRY(restore_salvage(&restore));
+    }
     TRY(restore_way_find(&restore));
+    TRY(restore_tablespaces_find(&restore));
     if (!options->dry_run)
         TRY(work(&restore));
     *out = restore.result;

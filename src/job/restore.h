@@ -13,6 +13,7 @@
  *      can never be taken for a cluster.
  *   3. A second run over a marked folder goes on: what is right already stays, by the hash of every page.
  *   4. A running server, a folder of another cluster and one that is no data directory are refused.
+ *   5. Where a whole data directory is restored over, what differs in it is lost: a person is asked first.
  *
  * A copy that is restored elsewhere is a clone: it archives nothing and carries RESTORE_CLONE_MARKER.
  */
@@ -33,9 +34,14 @@ typedef enum RestoreAction { RESTORE_PROMOTE, RESTORE_PAUSE, RESTORE_SHUTDOWN } 
 
 /* Where a tablespace goes. */
 typedef struct RestoreTablespace {
+    const char *name; /* NULL: by number */
     Oid oid;
     const char *folder; /* absolute */
 } RestoreTablespace;
+
+/* Asks whether to go on; `loss` says what is lost: "/srv/data holds cluster main (shut down, …)". NULL is yes, and an
+ * error ends the restore before anything has changed. */
+typedef Err *RestoreConfirmFn(void *arg, const char *loss);
 
 typedef struct RestoreOptions {
     WalTarget target;        /* WAL_TARGET_END: the latest there is */
@@ -46,7 +52,8 @@ typedef struct RestoreOptions {
     const char *to_dir; /* absolute; NULL: in place */
     const RestoreTablespace *tablespaces;
     size_t tablespace_count;
-    const char *restore_command; /* for the server */
+    const char *restore_command;  /* for the server */
+    const char *primary_conninfo; /* for a standby; NULL: it follows the archive alone */
     bool standby;
     bool start;
     bool isolate;
@@ -54,6 +61,8 @@ typedef struct RestoreOptions {
     bool delta; /* over what is in to_dir already */
     bool no_salvage;
     bool dry_run;
+    RestoreConfirmFn *confirm; /* NULL: everything is agreed to */
+    void *confirm_arg;
     Progress *progress;
 } RestoreOptions;
 

@@ -125,8 +125,7 @@ static Err *link_place(Copy *copy, const ManifestEntry *entry)
         return link_target_make(copy, entry->path, entry->link_target);
     }
     if (what.kind == PGDATA_TABLESPACE)
-        return link_target_make(copy, entry->path,
-                                restore_tablespace_folder(restore, what.tablespace, entry->link_target));
+        return link_target_make(copy, entry->path, restore_tablespace_folder(restore, what.tablespace));
     return link_make(copy, entry->path, entry->link_target);
 }
 
@@ -250,6 +249,8 @@ static Err *entry_place(Copy *copy, const ManifestEntry *entry)
     switch (entry->kind) {
     case MANIFEST_FOLDER:
         TRY(parent_check(copy, entry->path));
+        if (pgdata_path_classify(entry->path, copy->restore->from.version).kind == PGDATA_TABLESPACE)
+            copy->restore->has_inner_tablespaces = true;
         return folder_place(copy, entry->path, (mode_t)entry->mode);
     case MANIFEST_LINK:
         TRY(parent_check(copy, entry->path));

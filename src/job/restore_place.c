@@ -5,6 +5,7 @@
  * The folder we restore into. Nothing is written before it is known to be free, ours, and without a server; the marker
  * is durable before the first change and goes after the last.
  */
+#include "base/limits.h"
 #include "base/text.h"
 #include "job/cluster.h"
 #include "job/restore_priv.h"
@@ -25,18 +26,6 @@ enum { MARKER_BYTES_MAX = 4096, PID_FILE_BYTES_MAX = 4096 };
 char *restore_path(const Restore *restore, const char *path, Arena *arena)
 {
     return path_join(restore->place.folder, path, arena);
-}
-
-char *restore_tablespace_folder(const Restore *restore, Oid oid, const char *original)
-{
-    const RestoreOptions *const options = restore->options;
-    for (size_t i = 0; i < options->tablespace_count; i++) {
-        if (options->tablespaces[i].oid.id == oid.id)
-            return arena_text(restore->arena, options->tablespaces[i].folder);
-    }
-    if (restore->place.keeps_tablespaces)
-        return arena_text(restore->arena, original);
-    return arena_textf(restore->arena, "%s/" RESTORE_TABLESPACES "/%u", restore->place.folder, oid.id);
 }
 
 /* ---- where, and whose rights */
@@ -74,6 +63,12 @@ static Err *folder_find(Restore *restore)
     const char *own = NULL;
     if (pgdata)
         TRY(place_real(&own, pgdata, restore->arena));
+    if (options->isolate && strlen(place->folder) > SOCKET_FOLDER_MAX)
+        return err_hint(
+            ERR(LIMIT,
+                "the server's socket would lie in %s, whose path has %zu bytes; at most %d are possible",
+                place->folder, strlen(place->folder), SOCKET_FOLDER_MAX),
+            "restore into a folder with a shorter path, or leave --isolate out");
     place->is_own_place = own && text_equal(own, place->folder);
     place->keeps_tablespaces = place->is_own_place || options->takeover;
     place->role = options->standby                           ? PLAN_STANDBY
@@ -177,16 +172,46 @@ static Err *marker_check(bool *out, const Restore *restore)
     return NULL;
 }
 
-static Err *delta_check(const Restore *restore)
+/* Elsewhere than in the cluster's own place --delta says that what is there may go. */
+static Err *loss_judge(Restore *restore, const ControlFile *control)
 {
-    AUTO(arena_free) Arena *arena = arena_new();
+    RestorePlace *const place = &restore->place;
     EntryInfo clone;
-    TRY(entry_stat(&clone, restore_path(restore, RESTORE_CLONE_MARKER, arena)));
-    if (restore->place.is_own_place || restore->options->delta || clone.kind != ENTRY_ABSENT)
+    TRY(entry_stat(&clone, restore_path(restore, RESTORE_CLONE_MARKER, restore->arena)));
+    const bool is_clone = clone.kind != ENTRY_ABSENT;
+    if (!place->is_own_place && restore->options->delta)
         return NULL;
-    return err_hint(ERR(REFUSED, "%s holds a data directory of cluster %s already", restore->place.folder,
-                        restore->cluster->name),
-                    "--delta restores over it; what differs there is lost");
+    if (!place->is_own_place && !is_clone)
+        return err_hint(ERR(REFUSED, "%s holds a data directory of cluster %s already", place->folder,
+                            restore->cluster->name),
+                        "--delta restores over it; what differs there is lost");
+    place->loss = arena_textf(restore->arena, "%s holds %s cluster %s (%s, last changed %s)", place->folder,
+                              is_clone ? "a copy of" : "the data directory of", restore->cluster->name,
+                              control_state_text(control->state), instant_text(control->time).text);
+    return NULL;
+}
+
+Err *restore_place_confirm(const Restore *restore)
+{
+    const RestoreOptions *const options = restore->options;
+    if (!restore->place.loss || !options->confirm)
+        return NULL;
+    return options->confirm(options->confirm_arg, restore->place.loss);
+}
+
+/* What is moved aside is not lost; tablespaces lie elsewhere and are restored over where they are. */
+static Err *wreck_loss_judge(Restore *restore)
+{
+    const char *const links = restore_path(restore, "pg_tblspc", restore->arena);
+    EntryInfo info;
+    bool is_empty = true;
+    TRY(entry_stat(&info, links));
+    if (info.kind == ENTRY_FOLDER)
+        TRY(folder_is_empty(&is_empty, links));
+    if (!is_empty)
+        restore->place.loss = arena_textf(restore->arena, "%s cannot be read and has tablespaces elsewhere",
+                                          restore->place.folder);
+    return NULL;
 }
 
 /* A data directory without a readable control file is nobody's that we know. In its own place it is moved aside. */
@@ -204,7 +229,7 @@ static Err *wreck_judge(Restore *restore, Err *why)
                 restore->place.folder, err_text(err));
     report_hint(restore->report, "what is in it is moved to %s", restore->place.aside);
     restore->place.ground = GROUND_UNREADABLE;
-    return NULL;
+    return wreck_loss_judge(restore);
 }
 
 Err *restore_place_judge(Restore *restore)
@@ -233,7 +258,7 @@ Err *restore_place_judge(Restore *restore)
     if (control.system_id.id != restore->from.generation.system_id.id)
         return foreign_err(restore, system_id_text(control.system_id).text);
     place->ground = GROUND_CLUSTER;
-    return delta_check(restore);
+    return loss_judge(restore, &control);
 }
 
 /* ---- aside */

@@ -34,6 +34,7 @@ typedef struct RestorePlace {
     PlanRole role;
     bool is_own_place;      /* the cluster's configured data directory */
     bool keeps_tablespaces; /* where they were; else below the folder, unless mapped */
+    const char *loss;       /* what a person must agree to lose; NULL: nothing */
     const char *aside;      /* where what is in the way is moved: beside the folder */
 } RestorePlace;
 
@@ -52,6 +53,14 @@ typedef struct RestoreWay {
     WindowFacts facts;
 } RestoreWay;
 
+/* A tablespace of the backup that lies outside of the data directory. */
+typedef struct RestoreLink {
+    Oid oid;
+    const char *name; /* NULL: not known */
+    const char *original;
+    const char *folder; /* where it goes */
+} RestoreLink;
+
 typedef struct Restore {
     const ClusterOptions *cluster;
     const RestoreOptions *options;
@@ -60,6 +69,9 @@ typedef struct Restore {
     RestoreFrom from;
     RestorePlace place;
     RestoreWay way;
+    const RestoreLink *links;
+    size_t link_count;
+    bool has_inner_tablespaces; /* folders in pg_tblspc instead of links; found while copying */
     RestoreResult result;
 } Restore;
 
@@ -72,6 +84,8 @@ MUST Err *restore_way_find(Restore *restore);
 MUST Err *restore_place_rights(Restore *restore);
 /* What is in the folder? REFUSED: somebody else's, or a running server's. */
 MUST Err *restore_place_judge(Restore *restore);
+/* Asks where something is lost. */
+MUST Err *restore_place_confirm(const Restore *restore);
 /* Marker there, pg_control gone, all durable. */
 MUST Err *restore_place_begin(Restore *restore);
 /* pg_control there, marker gone, all durable. */
@@ -80,8 +94,10 @@ MUST Err *restore_place_end(Restore *restore, Span control);
 MUST Err *restore_set_aside(Restore *restore, const char *path);
 /* Absolute path of a file below the data directory, in `arena`. */
 MUST char *restore_path(const Restore *restore, const char *path, Arena *arena);
-/* Where the tablespace goes. */
-MUST char *restore_tablespace_folder(const Restore *restore, Oid oid, const char *original);
+/* ---- restore_tablespaces.c: where they go. Fills `links`. USAGE: a mapped one that the backup has not got. REFUSED:
+ * somebody else's folder is in the way. */
+MUST Err *restore_tablespaces_find(Restore *restore);
+const char *restore_tablespace_folder(const Restore *restore, Oid oid);
 
 /* ---- restore_copy.c: files, folders, links. Gives out the control file's content, which it does not write. */
 MUST Err *restore_copy(Buf *out_control, Restore *restore);
@@ -93,4 +109,6 @@ MUST Err *restore_settings_write(Restore *restore, Span control);
 MUST Err *restore_salvage(Restore *restore);
 
 /* ---- restore_start.c: starts the server and asks what was reached */
+/* postgresql.conf in Debian's place for a data directory ".../15/main"; NULL where the directory has its own. */
+const char *restore_config_elsewhere(const Restore *restore, Arena *arena);
 MUST Err *restore_start(Restore *restore);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "job/cluster.h"
 #include "job/restore_priv.h"
+#include "job/server_conf.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/folder.h"
@@ -93,9 +94,8 @@ static Err *tablespace_map_write(const Writing *writing)
     TRY(tablespace_map_parse(&map, text, style, writing->arena));
     TablespaceLink *const links = arena_alloc(writing->arena, (map.count + 1) * sizeof *links);
     for (size_t i = 0; i < map.count; i++)
-        links[i] = (TablespaceLink){
-            map.links[i].tablespace,
-            restore_tablespace_folder(writing->restore, map.links[i].tablespace, map.links[i].path)};
+        links[i] = (TablespaceLink){map.links[i].tablespace,
+                                    restore_tablespace_folder(writing->restore, map.links[i].tablespace)};
     AUTO(buf_done) Buf out = {0};
     TRY(tablespace_map_format(&out, &(TablespaceMap){links, map.count}, style));
     return file_put(writing, "tablespace_map", buf_span(&out));
@@ -163,12 +163,17 @@ static Err *recovery_write(Writing *writing)
     buf_add_text(conf, "# pgstrata restore: this recovery\n");
     TRY(pg_conf_add(conf, "restore_command", restore->options->restore_command));
     TRY(pg_conf_add(conf, "hot_standby", "on"));
+    /* A server panics on a folder where it expects a link (xlogrecovery.c: CheckTablespaceDirectory). */
+    if (restore->has_inner_tablespaces)
+        TRY(pg_conf_add(conf, "allow_in_place_tablespaces", "on"));
     /* Looking ahead, the server would ask for the segment that is missing behind the target, and give up. */
     if (restore->from.version->major >= 15 && restore->way.window.is_gap)
         TRY(pg_conf_add(conf, "recovery_prefetch", "off"));
-    if (restore->place.role == PLAN_STANDBY)
-        return pg_conf_add(conf, "recovery_target_timeline", "latest");
-    return target_write(writing);
+    if (restore->place.role != PLAN_STANDBY)
+        return target_write(writing);
+    if (restore->options->primary_conninfo)
+        TRY(pg_conf_add(conf, "primary_conninfo", restore->options->primary_conninfo));
+    return pg_conf_add(conf, "recovery_target_timeline", "latest");
 }
 
 /* ---- settings that recovery demands */
@@ -203,10 +208,12 @@ static int64_t most(uint32_t at_backup, const WindowFacts *facts, int32_t met)
 
 static Err *demands_write(Writing *writing, Span old_automatic)
 {
-    AUTO(buf_done) Buf text = {0};
-    TRY(file_take(&text, writing, "postgresql.conf"));
-    PgConf conf, automatic;
-    TRY(pg_conf_parse(&conf, buf_span(&text), writing->arena));
+    const char *file = restore_config_elsewhere(writing->restore, writing->arena);
+    if (!file)
+        file = restore_path(writing->restore, "postgresql.conf", writing->arena);
+    ServerConf conf;
+    PgConf automatic;
+    TRY(server_conf_read(&conf, file, writing->arena));
     TRY(pg_conf_parse(&automatic, old_automatic, writing->arena));
     const ControlSettings *const at_backup = &writing->control.settings;
     const WindowFacts *const facts = &writing->restore->way.facts;
@@ -221,7 +228,7 @@ static Err *demands_write(Writing *writing, Span old_automatic)
          most(at_backup->max_locks_per_transaction, facts, met->max_locks_per_transaction)},
     };
     for (size_t i = 0; i < COUNT_OF(demands); i++)
-        TRY(demand_write(writing, &demands[i], &conf, &automatic));
+        TRY(demand_write(writing, &demands[i], &conf.conf, &automatic));
     return NULL;
 }
 
@@ -233,10 +240,6 @@ static Err *isolate_write(Writing *writing)
     static const char hba[] =
         "# pgstrata restore --isolate\nlocal all all peer\nlocal replication all peer\n";
     TRY(file_put(writing, "pgstrata.hba.conf", span_of(hba, strlen(hba))));
-    /* A socket's path has at most 107 bytes (sun_path). */
-    if (strlen(restore->place.folder) > 80)
-        return ERR(LIMIT, "the path of %s is too long for a socket folder inside (80 bytes)",
-                   restore->place.folder);
     TRY(pg_conf_add(&writing->conf, "listen_addresses", ""));
     TRY(pg_conf_add(&writing->conf, "unix_socket_directories", restore->place.folder));
     return pg_conf_add(&writing->conf, "hba_file",
@@ -257,7 +260,7 @@ static Err *side_file_write(const Writing *writing, PlaceReader *places, const c
     return NULL;
 }
 
-/* A copy has configuration files of its own, and none of them leads to production's folders. */
+/* Elsewhere it has configuration files of its own, and none of them leads to the folders it came from. */
 static Err *own_conf_write(Writing *writing)
 {
     const Restore *const restore = writing->restore;
@@ -284,7 +287,6 @@ static Err *own_conf_write(Writing *writing)
 
 static Err *clone_write(Writing *writing)
 {
-    TRY(own_conf_write(writing));
     static const char marker[] = "A copy made by pgstrata restore. It archives nothing.\n";
     TRY(file_put(writing, RESTORE_CLONE_MARKER, span_of(marker, strlen(marker))));
     TRY(pg_conf_add(&writing->conf, "archive_mode", "off"));
@@ -372,6 +374,8 @@ Err *restore_settings_write(Restore *restore, Span control)
     AUTO(buf_done) Buf automatic = {0};
     TRY(file_take(&old, &writing, "postgresql.auto.conf"));
     TRY(recovery_write(&writing));
+    if (!restore->place.is_own_place)
+        TRY(own_conf_write(&writing));
     if (restore->place.role == PLAN_CLONE)
         TRY(clone_write(&writing));
     if (restore->options->isolate)

@@ -57,8 +57,7 @@ static Err *pg_ctl_find(const char **out, uint32_t major, Arena *arena)
         "start it by hand, or add the folder of the server's programs to PATH and start it there");
 }
 
-/* Debian's place for the configuration of a data directory ".../15/main". */
-static const char *config_elsewhere(const Restore *restore, Arena *arena)
+const char *restore_config_elsewhere(const Restore *restore, Arena *arena)
 {
     EntryInfo info;
     AUTO(err_free) Err *err = entry_stat_follow(&info, restore_path(restore, "postgresql.conf", arena));
@@ -90,7 +89,7 @@ static Err *server_start(const Restore *restore, Arena *arena)
     const char *program = NULL;
     TRY(pg_ctl_find(&program, restore->from.version->major, arena));
     const char *const log = restore_path(restore, "pgstrata.log", arena);
-    const char *const config = config_elsewhere(restore, arena);
+    const char *const config = restore_config_elsewhere(restore, arena);
     const char *const argv[] = {program,
                                 "-D",
                                 restore->place.folder,

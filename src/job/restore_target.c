@@ -10,7 +10,6 @@
  */
 #include "base/text.h"
 #include "job/restore_priv.h"
-#include "os/entry.h"
 
 #include <stdlib.h>
 
@@ -18,6 +17,7 @@ typedef struct Seek {
     Restore *restore;
     BackupRecord *records; /* complete and on the line, the newest first */
     size_t count;
+    size_t at; /* the one that is being tried */
     WalSource source;
 } Seek;
 
@@ -96,38 +96,97 @@ static Err *records_load(Seek *seek)
 
 /* ---- words for what cannot be had */
 
-static Err *reach_hint(Restore *restore, Err *err)
+/* The whole command, so that it can be pasted: without its folder it would restore in place. */
+static Err *command_hint(const Restore *restore, Err *err, const char *what, const char *target)
 {
-    WindowTip tip;
-    AUTO(err_free) Err *tip_err = wal_window_tip(&tip, &restore->way.window);
-    if (tip_err || !lsn_is_valid(tip.record) || tip.end.at < restore->way.backup.stop_lsn.at)
+    const RestoreOptions *const options = restore->options;
+    Arena *const arena = restore->arena;
+    return err_hint(err, "%s: pgstrata restore --cluster=%s%s%s %s", what, restore->cluster->name,
+                    options->to_dir ? arena_textf(arena, " --to-dir='%s'", options->to_dir) : "",
+                    options->timeline.id ? arena_textf(arena, " --target-timeline=%u", options->timeline.id)
+                                         : "",
+                    target);
+}
+
+static const char reachable[] = "to recover to the last moment that can be reached";
+
+/* Of the backups from this one on, the newest that its WAL makes whole, and how far it can be rolled forward. */
+static Err *reach_hint(const Seek *seek, Err *err)
+{
+    const Restore *const restore = seek->restore;
+    for (size_t i = seek->at; i < seek->count; i++) {
+        const BackupRecord *const backup = &seek->records[i];
+        const WalWindow window = wal_window_find(&seek->source, backup->start_lsn);
+        WindowTip tip;
+        AUTO(err_free) Err *tip_err = wal_window_tip(&tip, &window);
+        if (tip_err || !lsn_is_valid(tip.record) || tip.end.at < backup->stop_lsn.at)
+            continue;
+        if (tip.has_commit)
+            err = err_detail(err, "the last commit that can be reached is of %s",
+                             instant_text(tip.commit_time).text);
+        return command_hint(restore, err, reachable,
+                            arena_textf(restore->arena, "--backup=%s --target-lsn=%s", backup->label.text,
+                                        lsn_text(tip.record).text));
+    }
+    return err;
+}
+
+static Err *missing_err(const Seek *seek)
+{
+    const Restore *const restore = seek->restore;
+    Err *const err = ERR(GAP, "WAL segment %s is missing in repository %s: %s cannot be reached",
+                         wal_name_text(restore->way.window.missing).text, restore->from.repo->name,
+                         restore->options->target_text);
+    return reach_hint(seek, err);
+}
+
+/* A place in WAL that another timeline wrote on past its switch point. */
+static Err *other_timeline_hint(const Restore *restore, Err *err)
+{
+    const RestoreWay *const way = &restore->way;
+    if (way->target.kind != WAL_TARGET_LSN)
         return err;
-    if (tip.has_commit)
-        err = err_detail(err, "the last commit that can be reached is of %s",
-                         instant_text(tip.commit_time).text);
-    return err_hint(err, "to recover to the last moment that can be reached: --backup=%s --target-lsn=%s",
-                    restore->way.backup.label.text, lsn_text(tip.record).text);
+    const uint64_t segment = way->target.lsn.at / restore->from.generation.segment_bytes;
+    for (size_t i = 0; i < way->archive.count; i++) {
+        const WalTimeline *const other = &way->archive.timelines[i];
+        if (other->timeline.id != way->lineage.timeline.id && wal_timeline_has(other, segment))
+            err = err_hint(err, "timeline %u has WAL at %s: --target-timeline=%u leads there",
+                           other->timeline.id, lsn_text(way->target.lsn).text, other->timeline.id);
+    }
+    return err;
 }
 
-static Err *missing_err(Restore *restore)
+static Err *behind_err(const Seek *seek, const WindowStop *stop)
 {
-    const WalWindow *const window = &restore->way.window;
-    Err *const err =
-        ERR(GAP, "WAL segment %s is missing in repository %s: %s cannot be reached",
-            wal_name_text(window->missing).text, restore->from.repo->name, restore->options->target_text);
-    return reach_hint(restore, err);
-}
-
-static Err *behind_err(Restore *restore, const WindowStop *stop)
-{
+    const Restore *const restore = seek->restore;
+    const char *const target = restore->options->target_text;
     if (stop->is_broken)
-        return reach_hint(restore,
-                          ERR(GAP, "records of WAL do not go on at %s (%s): %s cannot be reached",
-                              lsn_text(stop->broken).text, stop->broken_text, restore->options->target_text));
+        return reach_hint(seek, ERR(GAP, "records of WAL do not go on at %s (%s): %s cannot be reached",
+                                    lsn_text(stop->broken).text, stop->broken_text, target));
     if (restore->way.window.is_gap)
-        return missing_err(restore);
-    return reach_hint(restore, ERR(GAP, "%s lies behind the end of the archive, %s",
-                                   restore->options->target_text, lsn_text(restore->way.window.end).text));
+        return missing_err(seek);
+    Err *const err = ERR(GAP, "%s lies behind the end of the archive on timeline %u, %s", target,
+                         restore->way.lineage.timeline.id, lsn_text(restore->way.window.end).text);
+    return reach_hint(seek, other_timeline_hint(restore, err));
+}
+
+/* What a server writes with wal_level minimal is not all in WAL: recovery can go up to there and no further. */
+static Err *minimal_err(const Restore *restore)
+{
+    const RestoreWay *const way = &restore->way;
+    const WalTarget before = {.kind = WAL_TARGET_LSN, .is_exclusive = true, .lsn = way->facts.minimal};
+    Err *err = ERR(GAP, "the server ran with wal_level minimal at %s: %s cannot be reached",
+                   lsn_text(before.lsn).text, restore->options->target_text);
+    WindowStop stop;
+    AUTO(err_free) Err *stop_err = wal_window_target(&stop, &way->window, &before);
+    if (stop_err || !stop.is_found || stop.match.end.at < way->backup.stop_lsn.at)
+        return err;
+    if (!instant_is_none(stop.match.last_time))
+        err = err_detail(err, "the last commit that can be reached is of %s",
+                         instant_text(stop.match.last_time).text);
+    return command_hint(restore, err, reachable,
+                        arena_textf(restore->arena, "--backup=%s --target-lsn=%s --target-exclusive",
+                                    way->backup.label.text, lsn_text(before.lsn).text));
 }
 
 /* ---- one backup */
@@ -153,8 +212,9 @@ static Err *end_pin(Restore *restore)
     return NULL;
 }
 
-static Err *target_seek(Fit *out, Restore *restore)
+static Err *target_seek(Fit *out, const Seek *seek)
 {
+    Restore *const restore = seek->restore;
     RestoreWay *const way = &restore->way;
     WindowStop stop;
     TRY(wal_window_target(&stop, &way->window, &way->target));
@@ -175,12 +235,13 @@ static Err *target_seek(Fit *out, Restore *restore)
         return NULL;
     }
     if (way->target.kind != WAL_TARGET_TIME || way->window.is_gap || stop.is_broken)
-        return behind_err(restore, &stop);
+        return behind_err(seek, &stop);
     return end_pin(restore);
 }
 
-static Err *backup_try(Fit *out, Seek *seek, const BackupRecord *record)
+static Err *backup_try(Fit *out, const Seek *seek)
 {
+    const BackupRecord *const record = &seek->records[seek->at];
     Restore *const restore = seek->restore;
     RestoreWay *const way = &restore->way;
     way->backup = *record;
@@ -194,12 +255,12 @@ static Err *backup_try(Fit *out, Seek *seek, const BackupRecord *record)
         return NULL;
     const bool needs_wal = !record->offline;
     if (needs_wal && !wal_window_reaches(&way->window, record->stop_lsn))
-        return missing_err(restore);
+        return missing_err(seek);
     *out = FIT_YES;
     switch (way->target.kind) {
     case WAL_TARGET_END:
         if (way->window.is_gap)
-            return missing_err(restore);
+            return missing_err(seek);
         return end_pin(restore);
     case WAL_TARGET_IMMEDIATE:
         way->target.lsn = record->stop_lsn;
@@ -212,7 +273,7 @@ static Err *backup_try(Fit *out, Seek *seek, const BackupRecord *record)
     case WAL_TARGET_NAME:
         break;
     }
-    return target_seek(out, restore);
+    return target_seek(out, seek);
 }
 
 static Err *backup_choose(Seek *seek)
@@ -220,8 +281,8 @@ static Err *backup_choose(Seek *seek)
     Restore *const restore = seek->restore;
     Fit fit = FIT_TOO_YOUNG;
     bool is_not_met = false;
-    for (size_t i = 0; i < seek->count; i++) {
-        TRY(backup_try(&fit, seek, &seek->records[i]));
+    for (seek->at = 0; seek->at < seek->count; seek->at++) {
+        TRY(backup_try(&fit, seek));
         if (fit == FIT_YES)
             return NULL;
         is_not_met = is_not_met || fit == FIT_NOT_MET;
@@ -232,33 +293,16 @@ static Err *backup_choose(Seek *seek)
                             restore->options->target_text, restore->way.lineage.timeline.id,
                             oldest->label.text),
                         "pgstrata info shows the timelines; --target-timeline names another");
-    return err_hint(
+    Err *const err =
         ERR(GAP, "%s lies before the end of %s %s on timeline %u, %s (LSN %s)", restore->options->target_text,
             restore->options->backup ? "backup" : "the oldest backup,", oldest->label.text,
             restore->way.lineage.timeline.id, instant_text(oldest->stop_time).text,
-            lsn_text(oldest->stop_lsn).text),
-        "the first moment that can be reached: --backup=%s --target-immediate", oldest->label.text);
+            lsn_text(oldest->stop_lsn).text);
+    return command_hint(restore, err, "the first moment that can be reached",
+                        arena_textf(restore->arena, "--backup=%s --target-immediate", oldest->label.text));
 }
 
 /* ---- what the server will meet */
-
-static Err *tablespaces_check(const Restore *restore)
-{
-    const WindowFacts *const facts = &restore->way.facts;
-    for (size_t i = 0; i < facts->tablespace_count; i++) {
-        EntryInfo info;
-        TRY(entry_stat(&info, facts->tablespaces[i].path));
-        if (info.kind != ENTRY_ABSENT)
-            return err_hint(
-                ERR(REFUSED,
-                    "at %s the server creates tablespace %u at %s, which is in use on this host: the "
-                    "copy would write into it",
-                    lsn_text(facts->tablespaces[i].lsn).text, facts->tablespaces[i].oid.id,
-                    facts->tablespaces[i].path),
-                "recover to a moment before it, from a newer backup, or on another host");
-    }
-    return NULL;
-}
 
 static Err *facts_check(Restore *restore)
 {
@@ -267,14 +311,12 @@ static Err *facts_check(Restore *restore)
         return NULL;
     TRY(wal_window_facts(&way->facts, &way->window, way->end_lsn, restore->arena));
     if (lsn_is_valid(way->facts.minimal))
-        return reach_hint(restore,
-                          ERR(GAP, "the server ran with wal_level minimal at %s: %s cannot be reached",
-                              lsn_text(way->facts.minimal).text, restore->options->target_text));
+        return minimal_err(restore);
     if (way->facts.unread)
         report_warn(restore->report, "restore/UNREAD_WAL",
                     "%llu records of WAL on the way could not be taken apart; what they change is not known",
                     (unsigned long long)way->facts.unread);
-    return restore->place.role == PLAN_OWNER ? NULL : tablespaces_check(restore);
+    return NULL;
 }
 
 Err *restore_way_find(Restore *restore)

@@ -8,9 +8,11 @@ cluster     one running cluster of `major`.
 all_programs  finds pg_waldump and the like of a major.
 pgstrata    runs the program: pgstrata('backup', …) returns a Run and asserts exit status 0, unless code=… says another.
 """
+import contextlib
 import dataclasses
 import os
 import pathlib
+import pty
 import shutil
 import subprocess
 
@@ -150,9 +152,27 @@ class Pgstrata:
         argv = pgcluster.as_user(user or self.user, self.argv(*args))
         done = subprocess.run(argv, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=timeout_s, cwd=cwd, env={**pgcluster.clean_environment(), **self.env, **(env or {})})
-        run = Run(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
+        return self._checked(Run(tuple(map(str, args)), done.returncode, done.stdout, done.stderr), code)
+
+    @staticmethod
+    def _checked(run, code):
         assert code is None or run.code == code, f'expected exit {code}\n{run}'
         return run
+
+    def on_terminal(self, answer, *args, code=0):
+        """Runs it on a terminal where somebody answers its question. Run.err is what the terminal shows."""
+        person, terminal = pty.openpty()
+        os.write(person, f'{answer}\n'.encode())
+        process = subprocess.Popen(pgcluster.as_user(self.user, self.argv(*args)), stdin=terminal, stderr=terminal, cwd='/',
+                                   stdout=subprocess.PIPE, text=True, env={**pgcluster.clean_environment(), **self.env})
+        os.close(terminal)
+        shown = b''
+        with contextlib.suppress(OSError):      # EIO: nobody has the terminal open any more
+            while piece := os.read(person, 4096):
+                shown += piece
+        os.close(person)
+        out = process.communicate()[0]
+        return self._checked(Run(tuple(map(str, args)), process.returncode, out, shown.decode()), code)
 
 
 @pytest.fixture(scope='session')

@@ -24,7 +24,7 @@ def story(pgstrata, clusters, major):
 
 
 def in_place(story, *args, code=0):
-    return story.pgstrata('restore', *args, code=code)
+    return story.pgstrata('restore', '--yes', *args, code=code)
 
 
 def running_again(story, state):
@@ -67,6 +67,27 @@ def test_each_branch_can_be_reached(story):
     data, _ = story.restore('--target-timeline=1')
     story.check(data, old_end)
     assert story.archive.branches() == ['00000001', '00000002']
+
+
+@pytest.mark.majors(15)
+def test_what_would_be_lost_is_asked_for(story):
+    """Without a terminal the answer is no; nothing has changed then. Where nothing is lost nobody is asked."""
+    story.archive_all()
+    story.cluster.stop()
+    data, held = story.cluster.data, story.archive.objects()
+    for run in (story.pgstrata('restore', code=7), story.pgstrata.on_terminal('no', 'restore', code=7)):
+        assert f'{data} holds the data directory of cluster main (shut down' in run.err
+        assert (data / 'global' / 'pg_control').exists() and not (data / 'pgstrata.restoring').exists()
+        assert story.archive.objects() == held
+    assert 'HINT:  it loses what is in there; if that is meant, add --yes' in story.pgstrata('restore', code=7).err
+    story.pgstrata.on_terminal('yes', 'restore')
+    shutil.rmtree(data)
+    story.pgstrata('restore')
+    running_again(story, story.shadow.at())
+    clone, _ = story.restore()
+    run = story.pgstrata('restore', f'--to-dir={clone}', code=7)
+    assert f'{clone} holds a copy of cluster main' in run.err
+    story.pgstrata('restore', f'--to-dir={clone}', '--delta')
 
 
 def test_a_running_cluster_is_refused(story):

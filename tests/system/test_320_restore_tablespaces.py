@@ -52,7 +52,7 @@ def test_tablespaces_come_back_in_place(story):
     story.cluster.stop()
     shutil.rmtree(story.fast)
     shutil.rmtree(story.cluster.data / 'base')
-    story.pgstrata('restore')
+    story.pgstrata('restore', '--yes')
     story.cluster.start()
     story.cluster.wait_for_recovery_end()
     assert far_sum(story.cluster) == 500500

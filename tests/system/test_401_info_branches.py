@@ -26,7 +26,7 @@ def test_both_branches_after_a_restore_in_place(story):
     story.archive_all()
     before, = info(story)['windows']
     story.cluster.stop()
-    story.pgstrata('restore', '--target-name=fork')
+    story.pgstrata('restore', '--yes', '--target-name=fork')
     story.cluster.start()
     story.cluster.wait_for_recovery_end()
     story.work(20, seed=3)
