@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WAL_NAME_DIGITS = 24, WAL_FOLDER_DIGITS = 16, HASH_DIGITS = 8, PACK_DIGITS = 6 };
+enum { WAL_NAME_DIGITS = 24, WAL_FOLDER_DIGITS = 16, OFFSET_DIGITS = 8, HASH_DIGITS = 8, PACK_DIGITS = 6 };
+/* Where a record ends, the next one begins on a multiple of this (MAXALIGN of PostgreSQL's src/include/c.h). */
+enum { TAIL_ALIGNMENT = 8 };
 
-static const char wal_suffix[] = ".wal", partial_suffix[] = ".partial", pack_prefix[] = "pack-";
+static const char wal_suffix[] = ".wal", partial_suffix[] = ".partial", tail_suffix[] = ".tail",
+                  pack_prefix[] = "pack-";
 
 Err *key_name_check(const char *what, const char *name)
 {
@@ -92,6 +95,20 @@ Key key_wal_partial_other(const KeyRoot *root, WalName name, const Hash128 *hash
                     hash128_text(hash).text);
 }
 
+Key key_wal_stem(const KeyRoot *root, WalName name)
+{
+    const WalNameText text = wal_name_text(wal_name_segment(name));
+    return key_make(root, "wal/%08X/%.*s/%s.", name.timeline.id, WAL_FOLDER_DIGITS, text.text, text.text);
+}
+
+Key key_wal_tail(const KeyRoot *root, const WalTail *tail)
+{
+    assert(tail->from < tail->to && tail->to < tail->name.segment_bytes);
+    return key_make(root, "%s%0*X-%0*X%s",
+                    key_object_name(key_object_name(key_wal_stem(root, tail->name).text)), OFFSET_DIGITS,
+                    tail->from, OFFSET_DIGITS, tail->to, tail_suffix);
+}
+
 Key key_wal_prefix(const KeyRoot *root, Timeline timeline)
 {
     return key_make(root, "wal/%08X/", timeline.id);
@@ -169,6 +186,27 @@ bool key_wal_matches(WalName *out, const char *name, uint32_t segment_bytes)
         return wal_name_matches(out, text, segment_bytes) && out->kind == WAL_NAME_PARTIAL;
     }
     return wal_name_matches(out, text, segment_bytes) && out->kind != WAL_NAME_SEGMENT;
+}
+
+bool key_wal_tail_matches(WalTail *out, const char *name, uint32_t segment_bytes)
+{
+    /* 24 digits, '.', eight, '-', eight, ".tail" */
+    enum { FROM = WAL_NAME_DIGITS + 1, TO = FROM + OFFSET_DIGITS + 1, SUFFIX = TO + OFFSET_DIGITS };
+    char segment[WAL_NAME_DIGITS + 1] = {0};
+    uint64_t from, to;
+    WalTail tail;
+    if (strlen(name) != SUFFIX + strlen(tail_suffix) || name[FROM - 1] != '.' || name[TO - 1] != '-' ||
+        !text_equal(name + SUFFIX, tail_suffix) || !text_hex_upper(&from, name + FROM, OFFSET_DIGITS) ||
+        !text_hex_upper(&to, name + TO, OFFSET_DIGITS))
+        return false;
+    memcpy(segment, name, WAL_NAME_DIGITS);
+    if (!wal_name_matches(&tail.name, segment, segment_bytes) || from >= to || to >= segment_bytes ||
+        from % TAIL_ALIGNMENT || to % TAIL_ALIGNMENT)
+        return false;
+    tail.from = (uint32_t)from;
+    tail.to = (uint32_t)to;
+    *out = tail;
+    return true;
 }
 
 bool key_pack_matches(uint32_t *out, const char *name)

@@ -28,6 +28,12 @@ typedef struct Key {
     char text[STORE_KEY_MAX + 1];
 } Key;
 
+/* Bytes [from, to) of a segment that was not finished, stored apart; from < to < segment size, multiples of 8. */
+typedef struct WalTail {
+    WalName name; /* of the segment */
+    uint32_t from, to;
+} WalTail;
+
 /* `[a-z0-9_-]{1,40}`: names of clusters and repositories; `what` is "cluster" or "repository". "pgstrata" and "key"
  * are taken, because they are names at the root of a repository. USAGE names the fault. */
 MUST Err *key_name_check(const char *what, const char *name);
@@ -46,6 +52,10 @@ Key key_generation_prefix(const KeyRoot *root); /* "main/g1/" */
 Key key_wal(const KeyRoot *root, WalName name);
 /* A second .partial of that name with other content: ends in ".partial." and eight digits of its hash. */
 Key key_wal_partial_other(const KeyRoot *root, WalName name, const Hash128 *hash);
+/* "…/000000010000000000000003.00000000-0001A2F8.tail" */
+Key key_wal_tail(const KeyRoot *root, const WalTail *tail);
+/* "…/000000010000000000000003.": with it begins whatever is stored of a segment, its tails sorted by `from`, then `to`. */
+Key key_wal_stem(const KeyRoot *root, WalName name);
 Key key_wal_prefix(const KeyRoot *root, Timeline timeline); /* "…/wal/00000001/" */
 Key key_wal_root(const KeyRoot *root);                      /* "…/wal/" */
 Key key_history(const KeyRoot *root, Timeline timeline);    /* "…/wal/00000002.history" */
@@ -60,5 +70,6 @@ bool key_generation_matches(uint32_t *out, const char *name);
 /* The WAL file whose key ends in `name` (the part behind the last '/'): a second .partial gives the same WalName as
  * the first. False for anything else, tails included. */
 bool key_wal_matches(WalName *out, const char *name, uint32_t segment_bytes);
+bool key_wal_tail_matches(WalTail *out, const char *name, uint32_t segment_bytes);
 /* "pack-000001". */
 bool key_pack_matches(uint32_t *out, const char *name);

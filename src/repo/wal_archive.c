@@ -3,7 +3,8 @@
 
 /*
  * Keys come sorted bytewise: "wal/00000002.history" right before "wal/00000002/…", and the segments of a timeline in
- * their order. So one pass with the range being extended in hand is enough.
+ * their order. So one pass with the range being extended in hand is enough. The tails of a segment come before its
+ * ".wal", sorted by where they begin.
  */
 #include "repo/wal_archive.h"
 
@@ -17,12 +18,14 @@ typedef struct Listing {
     Arena *arena;
     Buf timelines; /* of WalTimeline; the last one grows */
     Buf ranges;    /* of WalRange, of the last one */
+    Buf covered;   /* of WalCovered, of the last one */
 } Listing;
 
 static void listing_done(Listing *listing)
 {
     buf_done(&listing->timelines);
     buf_done(&listing->ranges);
+    buf_done(&listing->covered);
 }
 
 static WalTimeline *last_timeline(Listing *listing)
@@ -41,7 +44,11 @@ static void timeline_close(Listing *listing)
     last->range_count = listing->ranges.len / sizeof(WalRange);
     last->ranges =
         (const WalRange *)(const void *)arena_bytes(listing->arena, buf_span(&listing->ranges)).ptr;
+    last->covered_count = listing->covered.len / sizeof(WalCovered);
+    last->covered =
+        (const WalCovered *)(const void *)arena_bytes(listing->arena, buf_span(&listing->covered)).ptr;
     buf_clear(&listing->ranges);
+    buf_clear(&listing->covered);
 }
 
 static WalTimeline *timeline_of(Listing *listing, Timeline timeline)
@@ -53,6 +60,14 @@ static WalTimeline *timeline_of(Listing *listing, Timeline timeline)
     const WalTimeline fresh = {.timeline = timeline, .newest = INSTANT_NONE};
     buf_add(&listing->timelines, &fresh, sizeof fresh);
     return last_timeline(listing);
+}
+
+static WalCovered *last_covered(Listing *listing, uint64_t segment)
+{
+    WalCovered *const last = listing->covered.len
+                                 ? (WalCovered *)(void *)(listing->covered.data + listing->covered.len) - 1
+                                 : NULL;
+    return last && last->segment == segment ? last : NULL;
 }
 
 /* `timeline` is the last one. */
@@ -68,6 +83,8 @@ static Err *segment_add(WalTimeline *timeline, Listing *listing, uint64_t segmen
         const WalRange fresh = {segment, segment};
         buf_add(ranges, &fresh, sizeof fresh);
     }
+    if (last_covered(listing, segment)) /* the whole one wins */
+        listing->covered.len -= sizeof(WalCovered);
     timeline->segments++;
     timeline->stored_bytes += info->size_bytes;
     if (info->modified.us > timeline->newest.us)
@@ -75,10 +92,30 @@ static Err *segment_add(WalTimeline *timeline, Listing *listing, uint64_t segmen
     return NULL;
 }
 
+static void tail_add(Listing *listing, const WalTail *tail, const char *key)
+{
+    if (!text_equal(key_wal_tail(&listing->generation->root, tail).text, key))
+        return;
+    (void)timeline_of(listing, tail->name.timeline);
+    WalCovered *covered = last_covered(listing, tail->name.segment);
+    if (!covered) {
+        const WalCovered fresh = {.segment = tail->name.segment};
+        buf_add(&listing->covered, &fresh, sizeof fresh);
+        covered = last_covered(listing, tail->name.segment);
+    }
+    if (tail->from <= covered->bytes && tail->to > covered->bytes)
+        covered->bytes = tail->to;
+}
+
 static Err *object_add(void *arg, const ObjectEntry *entry)
 {
     Listing *const listing = arg;
     WalName name;
+    WalTail tail;
+    if (key_wal_tail_matches(&tail, strrchr(entry->key, '/') + 1, listing->generation->segment_bytes)) {
+        tail_add(listing, &tail, entry->key);
+        return NULL;
+    }
     if (!key_wal_matches(&name, strrchr(entry->key, '/') + 1, listing->generation->segment_bytes))
         return NULL;
     if (name.kind != WAL_NAME_SEGMENT && name.kind != WAL_NAME_HISTORY)
@@ -129,6 +166,42 @@ bool wal_timeline_has(const WalTimeline *timeline, uint64_t segment)
 {
     const WalRange *const range = range_reaching(timeline, segment);
     return range && range->first_segment <= segment;
+}
+
+uint32_t wal_timeline_covered(const WalTimeline *timeline, uint64_t segment)
+{
+    for (size_t i = 0; timeline && i < timeline->covered_count; i++) {
+        if (timeline->covered[i].segment == segment)
+            return timeline->covered[i].bytes;
+    }
+    return 0;
+}
+
+bool wal_timeline_next(uint64_t *out, const WalTimeline *timeline, uint64_t from)
+{
+    const WalRange *const range = range_reaching(timeline, from);
+    bool is_found = range != NULL;
+    uint64_t next = !range ? UINT64_MAX : range->first_segment > from ? range->first_segment : from;
+    for (size_t i = 0; timeline && i < timeline->covered_count; i++) {
+        const uint64_t segment = timeline->covered[i].segment;
+        if (segment >= from && segment <= next) {
+            next = segment;
+            is_found = true;
+        }
+    }
+    if (is_found)
+        *out = next;
+    return is_found;
+}
+
+uint64_t wal_timeline_end(const WalTimeline *timeline)
+{
+    uint64_t end = 0;
+    if (timeline && timeline->range_count)
+        end = timeline->ranges[timeline->range_count - 1].last_segment + 1;
+    if (timeline && timeline->covered_count && timeline->covered[timeline->covered_count - 1].segment >= end)
+        end = timeline->covered[timeline->covered_count - 1].segment + 1;
+    return end;
 }
 
 bool wal_timeline_gap(uint64_t *missing, const WalTimeline *timeline, uint64_t first, uint64_t last)

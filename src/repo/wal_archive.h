@@ -5,7 +5,8 @@
  * repo/wal_archive.h - the archive of WAL, one record per timeline of what is there and what is missing
  *
  * From names alone, without opening an object: which segments of which timeline are stored, as sorted ranges. A gap is
- * data, not an error: it lies between two ranges and closes when its segments arrive. A .partial never counts.
+ * data, not an error: it lies between two ranges and closes when its segments arrive. A .partial never counts. A segment
+ * of which there are only tails (repo/wal_cover.h) is in no range: it is told apart, with how far they reach.
  *
  * Ownership: everything in the arena given to wal_archive_list(). Memory is in ranges, not segments.
  */
@@ -20,12 +21,20 @@ typedef struct WalRange {
     uint64_t last_segment; /* inclusive */
 } WalRange;
 
+/* A segment that is stored as tails alone. */
+typedef struct WalCovered {
+    uint64_t segment;
+    uint32_t bytes; /* from its begin on; 0: what is stored does not begin there */
+} WalCovered;
+
 typedef struct WalTimeline {
     Timeline timeline;
     const WalRange *ranges; /* ascending, never touching; none where only the history is stored */
     size_t range_count;
+    const WalCovered *covered; /* ascending */
+    size_t covered_count;
     uint64_t segments;
-    uint64_t stored_bytes; /* of the segments */
+    uint64_t stored_bytes; /* of the segments, tails not counted */
     Instant newest; /* the store's time of the newest object among the segments; INSTANT_NONE without */
     bool has_history;
 } WalTimeline;
@@ -39,6 +48,12 @@ typedef struct WalArchive {
 MUST Err *wal_archive_list(WalArchive *out, Repo *repo, const Generation *generation, Arena *arena);
 const WalTimeline *wal_archive_timeline(const WalArchive *archive, Timeline timeline); /* NULL when absent */
 bool wal_timeline_has(const WalTimeline *timeline, uint64_t segment);
+/* Bytes of the segment that tails cover; 0 when there are none, or it is stored whole. `timeline` may be NULL. */
+uint32_t wal_timeline_covered(const WalTimeline *timeline, uint64_t segment);
+/* The first segment from `from` on that is stored, whole or as tails; false when there is none. */
+bool wal_timeline_next(uint64_t *out, const WalTimeline *timeline, uint64_t from);
+/* The segment behind the newest one that is stored, whole or as tails; 0 when there is none. */
+uint64_t wal_timeline_end(const WalTimeline *timeline);
 
 /* Is any segment of `first`..`last` missing? True sets the first one missing. `timeline` may be NULL: all are. */
 bool wal_timeline_gap(uint64_t *missing, const WalTimeline *timeline, uint64_t first, uint64_t last);

@@ -4,10 +4,13 @@
 /*
  * repo/wal_object.h - one archived file of pg_wal; a segment with its index
  *
- * Any file of pg_wal becomes a container. That of a segment or .partial carries facts in its head (system id, timeline,
- * major, segment size, length and XXH3-128 of the plain bytes), and a whole segment has a WAL index in its tail. Bytes are made in memory (a compressed
- * segment is smaller than a segment), so that they can be prepared ahead by a worker and made visible later, in order,
- * in several repositories.
+ * Any file of pg_wal becomes a container. That of a segment, .partial or tail carries facts in its head (system id,
+ * timeline, major, segment size, length and XXH3-128 of the plain bytes), and a segment has a WAL index behind its
+ * frames. Bytes are made in memory (a compressed segment is smaller than a segment), so that they can be prepared ahead
+ * by a worker and made visible later, in order, in several repositories.
+ *
+ * A segment that its server did not finish is kept as a tail, up to the end of its last record: repo/wal_cover.h puts
+ * tails together.
  *
  * Format: repo/FORMAT.md, "WAL objects".
  */
@@ -29,17 +32,19 @@ typedef struct WalFacts {
 typedef struct WalObjectSpec {
     const Generation *generation;
     WalName name;
+    const WalTail *tail; /* the bytes are this part of the segment `name`; NULL: the whole file */
     CodecKind codec;
     int level;
-    const char *key; /* where it will be stored; NULL: key_wal() */
+    const char *key; /* where it will be stored; NULL: key_wal() or key_wal_tail() */
     int jobs;        /* threads that compress; 0: the calling one */
 } WalObjectSpec;
 
 ContainerKind wal_object_kind(WalNameKind kind);
 
-/* Appends the container of `plain` to `out`: the bytes of the object at its key. For a whole segment the records are
- * read and the index is made; where they cannot be read, the object has no index, and `*index_fault` (yours; NULL else)
- * says why: an indexing bug never fills pg_wal. CORRUPT: a segment of another size. */
+/* Appends the container of `plain` to `out`: the bytes of the object at its key. For a whole segment, and a tail that
+ * begins it, the records are read and the index is made; where they cannot be read, the object has no index, and
+ * `*index_fault` (yours; NULL else) says why: an indexing bug never fills pg_wal. CORRUPT: a segment or tail of another
+ * size. */
 MUST Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain);
 
 /* Facts of a stored segment or .partial, from its head. NOT_FOUND, CORRUPT. */
@@ -53,3 +58,9 @@ MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, c
 /* Appends the plain bytes to `plain`, after everything was checked: hashes, the name in the head, a segment's size.
  * NOT_FOUND, CORRUPT. */
 MUST Err *wal_object_read(Buf *plain, Store *store, const KeyRoot *root, WalName name);
+
+/* The same of tails. */
+MUST Err *wal_tail_facts(WalFacts *out, Store *store, const KeyRoot *root, const WalTail *tail);
+MUST Err *wal_tail_summary(WalSummary *out, bool *has_summary, Store *store, const KeyRoot *root,
+                           const WalTail *tail);
+MUST Err *wal_tail_read(Buf *plain, Store *store, const KeyRoot *root, const WalTail *tail);

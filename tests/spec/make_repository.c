@@ -267,17 +267,30 @@ static Err *backup_make(PlainPlace *root, Backup *backup)
     return record_commit(backup, root, &side);
 }
 
+/* A file of pg_wal, or a tail by the name that it has in the repository. */
+static Err *wal_name_read(WalObjectSpec *spec, WalTail *tail, const char *path)
+{
+    if (!key_wal_tail_matches(tail, path, SEGMENT_BYTES))
+        return wal_name_parse(&spec->name, path, SEGMENT_BYTES);
+    spec->name = tail->name;
+    spec->tail = tail;
+    return NULL;
+}
+
 static Err *wal_store(const Maker *maker, const char *folder, const char *path)
 {
+    WalTail tail;
+    const KeyRoot *const root = &maker->generation.root;
     AUTO(buf_done) Buf plain = {0};
     AUTO(buf_done) Buf object = {0};
     AUTO(err_free) Err *index_fault = NULL;
     WalObjectSpec spec = {
         .generation = &maker->generation, .codec = maker->codec, .level = codec_level_default(maker->codec)};
-    TRY(wal_name_parse(&spec.name, path, SEGMENT_BYTES));
+    TRY(wal_name_read(&spec, &tail, path));
     TRY(file_bytes(&plain, folder, path));
     TRY(wal_object_encode(&object, &index_fault, &spec, buf_span(&plain)));
-    return repo_set_put(maker->set, key_wal(&maker->generation.root, spec.name).text, buf_span(&object));
+    const Key key = spec.tail ? key_wal_tail(root, spec.tail) : key_wal(root, spec.name);
+    return repo_set_put(maker->set, key.text, buf_span(&object));
 }
 
 static Err *wal_make(const Maker *maker, const char *folder)

@@ -33,6 +33,7 @@ TREE = [  # "Tree of names": what stands below <cluster>/g<n>/, and the kind it 
     (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.wal', 5),
     (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.partial(\.[0-9a-f]{8})?', 6),
     (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.[0-9A-F]{8}\.backup', 7),
+    (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.[0-9A-F]{8}-[0-9A-F]{8}\.tail', 8),
     (rf'backup/{LABEL}/begin', 9), (rf'backup/{LABEL}/pack-[0-9]{{6}}', 10), (rf'backup/{LABEL}/packs', 11),
     (rf'backup/{LABEL}/backup', 12)]
 EVENTS = {1: 'checkpoint', 2: 'redo point', 3: 'end of recovery', 4: 'parameter change', 5: 'restore point',
@@ -310,24 +311,56 @@ def restore(repository, root, label, folder, inside=False):
 def wal_key(root, name):
     if name.endswith('.history'):
         return f'{root}/wal/{name}', 4
-    kind = 6 if '.partial' in name else 7 if name.endswith('.backup') else 5
+    kind = 6 if '.partial' in name else 7 if name.endswith('.backup') else 8 if name.endswith('.tail') else 5
     return f'{root}/wal/{name[:8]}/{name[:16]}/{name}{".wal" if kind == 5 else ""}', kind
 
 
 def wal(repository, root, name):
+    """A file of pg_wal, or a tail. A segment of which there are only tails is put together."""
     key, kind = wal_key(root, name)
+    if kind == 5 and not (repository.root / key).exists():
+        return covered(repository, root, name)
     container = repository.container(key, kind)
     plain = container.plain()
-    if kind in (5, 6):
+    if kind in (5, 6, 8):
         cluster = repository.json(f'{root}/cluster', 2)
         system_id, timeline, segment, major, _, length, digest = struct.unpack('<QIIIIQ16s', container.facts)
         need((str(system_id), segment, major) == (cluster['system_id'], cluster['segment_bytes'], cluster['major']),
              f'{key}: of another cluster')
         need(timeline == int(name[:8], 16) and length == len(plain) and digest == xxh128(plain), f'{key}: wrong facts')
-        need(kind == 6 or length == segment, f'{key}: no whole segment')
+        need(kind != 5 or length == segment, f'{key}: no whole segment')
+    if kind == 8:
+        start, end = tail_range(name)
+        need(0 <= start < end < segment and start % 8 == end % 8 == 0, f'{key}: an impossible range')
+        need(length == end - start, f'{key}: its length is not that of its range')
+        need(start == 0 or 16 not in container.sections, f'{key}: a summary of a segment whose begin is not there')
     if 16 in container.sections:
         summary(container.sections[16])
     return plain
+
+
+def tail_range(name):
+    start, end = name.split('.')[1].split('-')
+    return int(start, 16), int(end, 16)
+
+
+def covered(repository, root, name):
+    """The segment that its tails cover, with zeros behind. FileNotFoundError when there are none."""
+    folder = (repository.root / wal_key(root, name)[0]).parent
+    names = sorted(path.name for path in folder.glob(f'{name}.*.tail'))
+    segment = repository.json(f'{root}/cluster', 2)['segment_bytes']
+    plain = bytearray()
+    for tail in names:
+        start, end = tail_range(tail)
+        if start > len(plain):
+            break       # behind a hole, as all that follow
+        part = wal(repository, root, tail)
+        again = min(end, len(plain)) - start
+        need(part[:again] == plain[start:start + again], f'{tail}: another tail holds other bytes')
+        plain += part[again:]
+    if not plain:
+        raise FileNotFoundError(f'neither {name} nor tails of it')
+    return bytes(plain) + bytes(segment - len(plain))
 
 
 def summary(section):
@@ -396,7 +429,7 @@ def verify(repository):
             continue
         root, rest = match.groups()
         need(any(re.fullmatch(pattern, rest) and kind == container.kind for pattern, kind in TREE), f'{key}: wrong name or kind')
-        if container.kind in (4, 5, 6, 7):
+        if container.kind in (4, 5, 6, 7, 8):
             wal(repository, root, rest.rsplit('/', 1)[1].removesuffix('.wal'))
         elif container.kind == 10:
             verify_pack(container)

@@ -14,6 +14,7 @@ import zstandard
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = TOP / os.environ.get('PGSTRATA_BUILD', 'build')
 SEGMENT = 1 << 20
+UNFINISHED, TAIL_END = '000000010000000000000FFE', 0x12348
 FULL, INCR = '20261121-083000F', '20261122-083000I'
 CODECS = ('none', 'lz4', 'zstd')
 DOCUMENT = (TOP / 'src/repo/FORMAT.md').read_text()
@@ -80,6 +81,11 @@ def wal_make(folder):
         (folder / name).write_bytes(stream[at:at + SEGMENT])
     (folder / '00000002.history').write_text('1\t0/3000060\tno recovery target specified\n')
     (folder / '000000010000000000000FFF.partial').write_bytes(stream[:SEGMENT])
+    # A segment that was never finished, in two parts that overlap.
+    stream = bytearray(stream[:SEGMENT])
+    stream[8:16] = (0xFFE * SEGMENT).to_bytes(8, 'little')
+    for start, end in ((0, 0x8000), (0x7000, TAIL_END)):
+        (folder / f'{UNFINISHED}.{start:08X}-{end:08X}.tail').write_bytes(stream[start:end])
 
 
 class Made:
@@ -91,9 +97,12 @@ class Made:
         tree_make(self.first, 1)
         tree_make(self.second, 2)
         wal_make(self.wal)
-        subprocess.run([BUILD / 'tests/spec/make_repository', self.root, codec, self.first, self.second, self.wal],
-                       check=True, timeout=60)
         self.generation = self.root / 'main/g1'
+        self.make()
+
+    def make(self):
+        subprocess.run([BUILD / 'tests/spec/make_repository', self.root, self.codec, self.first, self.second, self.wal],
+                       check=True, timeout=60)
 
 
 @pytest.fixture(scope='module', params=CODECS)
@@ -130,9 +139,31 @@ def test_wal_is_given_back_with_its_summary(made):
         assert reader.wal(repository, 'main/g1', path.name) == path.read_bytes()
         key, kind = reader.wal_key('main/g1', path.name)
         sections = repository.container(key).sections
-        assert (16 in sections) == (kind == 5)
+        assert (16 in sections) == (kind == 5 or '.00000000-' in key)
         records += reader.summary(sections[16])[0] if kind == 5 else 0
     assert records > 1000
+
+
+def unfinished(made):
+    first, second = sorted(made.wal.glob(f'{UNFINISHED}.*'))
+    return first.read_bytes()[:0x7000] + second.read_bytes() + bytes(SEGMENT - TAIL_END)
+
+
+def test_an_unfinished_segment_is_put_together(made):
+    assert reader.wal(reader.Repository(made.root), 'main/g1', UNFINISHED) == unfinished(made)
+
+
+def test_tails_that_differ_are_refused(tmp_path):
+    made = Made(tmp_path, 'none')
+    path, = made.generation.rglob(f'{UNFINISHED}.00007000-*')
+    other = made.wal / path.name
+    other.write_bytes(bytes(TAIL_END - 0x7000))
+    shutil.rmtree(made.root)
+    made.make()
+    repository = reader.Repository(made.root)
+    reader.wal(repository, 'main/g1', path.name)
+    with pytest.raises(reader.Corrupt, match='other bytes'):
+        reader.wal(repository, 'main/g1', UNFINISHED)
 
 
 def recipe(number):
@@ -162,8 +193,16 @@ def test_a_wal_segment_is_recovered_by_hand(made):
 
 
 @pytest.mark.skipif(not shutil.which('lz4') or not shutil.which('zstd'), reason='needs the tools zstd and lz4')
+def test_an_unfinished_segment_is_recovered_by_hand(made):
+    command = recipe(1).replace('000000010000000000000004', UNFINISHED).replace('0001A2F8', '00008000')
+    by_hand(made, command.replace('16777216', str(SEGMENT)))
+    assert (made.generation / UNFINISHED).read_bytes() == unfinished(made)[:0x8000] + bytes(SEGMENT - 0x8000)
+    (made.generation / UNFINISHED).unlink()
+
+
+@pytest.mark.skipif(not shutil.which('lz4') or not shutil.which('zstd'), reason='needs the tools zstd and lz4')
 def test_a_file_is_recovered_by_hand(made):
-    show, cut = recipe(1).splitlines()
+    show, cut = recipe(2).splitlines()
     record = reader.json.loads(by_hand(made, show))
     place = record['manifest']
 
@@ -182,7 +221,7 @@ def test_a_file_is_recovered_by_hand(made):
     line = next(line for line in leaf[1:] if line.get('path') == path)
     (made.generation / 'base/5').mkdir(parents=True)
     for extent in reader.extents(line, leaf[0]['labels']):
-        by_hand(made, recipe(2), LABEL=extent['label'], NUMBER=f'{extent["pack"]:06}', f=extent['first'], p=extent['offset'],
+        by_hand(made, recipe(3), LABEL=extent['label'], NUMBER=f'{extent["pack"]:06}', f=extent['first'], p=extent['offset'],
                 k=min(8192 * extent['count'], line['size'] - 8192 * extent['first']))
     by_hand(made, f'truncate -s {line["size"]} {path}')
     assert (made.generation / path).read_bytes() == (made.first / path).read_bytes()

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "unit.h"
 
+#include "base/text.h"
 #include "repo/keys.h"
 
 #include <string.h>
@@ -113,6 +114,43 @@ static void test_key_wal_matches__refuses_other_names(void **state)
         assert_false(key_wal_matches(&name, bad[i], SEGMENT_BYTES));
 }
 
+static void test_key_wal_tail__is_read_back(void **state)
+{
+    (void)state;
+    const WalTail tail = {.name = wal_name("000000020000001F000000A3"), .from = 0x28, .to = 0x1A2F8};
+    const Key key = key_wal_tail(&root, &tail);
+    assert_string_equal(strrchr(key.text, '/'), "/000000020000001F000000A3.00000028-0001A2F8.tail");
+    assert_true(text_starts(key.text, key_wal_stem(&root, tail.name).text));
+    assert_true(text_starts(key_wal(&root, tail.name).text, key_wal_stem(&root, tail.name).text));
+    WalTail back = {.to = 0};
+    assert_true(key_wal_tail_matches(&back, strrchr(key.text, '/') + 1, SEGMENT_BYTES));
+    assert_int_equal(wal_name_compare(back.name, tail.name), 0);
+    assert_int_equal(back.from, 0x28);
+    assert_int_equal(back.to, 0x1A2F8);
+}
+
+static void test_key_wal_tail_matches__refuses_other_names(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "000000020000001F000000A3.wal",
+        "000000020000001F000000A3.00000000-00000000.tail", /* nothing in it */
+        "000000020000001F000000A3.00000010-00000008.tail",
+        "000000020000001F000000A3.00000000-01000000.tail", /* the whole segment */
+        "000000020000001F000000A3.00000004-00001000.tail", /* no record begins there */
+        "000000020000001F000000A3.00000000-00001004.tail",
+        "000000020000001F000000A3.00000000-00001a00.tail",
+        "000000020000001F000000A3.00000000_00001000.tail",
+        "000000020000001F000000A3-00000000-00001000.tail",
+        "000000020000001F000000A3.00000000-00001000.tails",
+        "000000020000001F000000A3.00000000-00001000",
+        "00000002.history........00000000-00001000.tail.."};
+    WalTail tail;
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_false(key_wal_tail_matches(&tail, bad[i], SEGMENT_BYTES));
+}
+
 static void test_key_pack_matches__six_digits_from_one(void **state)
 {
     (void)state;
@@ -131,4 +169,6 @@ UNIT_MAIN(cmocka_unit_test(test_keys__are_the_tree_of_names),
           cmocka_unit_test(test_key_generation_matches__only_whole_numbers),
           cmocka_unit_test(test_key_wal_matches__reads_back_every_kind),
           cmocka_unit_test(test_key_wal_matches__refuses_other_names),
+          cmocka_unit_test(test_key_wal_tail__is_read_back),
+          cmocka_unit_test(test_key_wal_tail_matches__refuses_other_names),
           cmocka_unit_test(test_key_pack_matches__six_digits_from_one))

@@ -83,6 +83,63 @@ static void test_wal_timeline_gap__names_the_first_missing_segment(void **state)
                 !wal_timeline_has(NULL, 9));
 }
 
+static void put_tail(Repo *repo, const char *name, uint32_t from, uint32_t to)
+{
+    WalTail tail = {.from = from, .to = to};
+    ASSERT_OK(wal_name_parse(&tail.name, name, generation.segment_bytes));
+    ASSERT_OK(store_put_all(repo->store, key_wal_tail(&generation.root, &tail).text, span_of("12345", 5)));
+}
+
+static void test_wal_archive_list__tells_how_far_tails_reach(void **state)
+{
+    (void)state;
+    AUTO(repo_free) Repo *repo = new_repo("main");
+    AUTO(arena_free) Arena *arena = arena_new();
+    put_name(repo, "000000010000000000000005");
+    put_tail(repo, "000000010000000000000005", 0, 0x800); /* the whole one wins */
+    put_tail(repo, "000000010000000000000006", 0, 0x1000);
+    put_tail(repo, "000000010000000000000006", 0, 0x800);
+    put_tail(repo, "000000010000000000000006", 0xF00, 0x2000);
+    put_tail(repo, "000000010000000000000006", 0x2008, 0x3000); /* behind a hole */
+    put_tail(repo, "000000010000000000000009", 8, 0x3000);
+    put_tail(repo, "000000020000000000000006", 0, 0x10);
+    WalArchive archive;
+    ASSERT_OK(wal_archive_list(&archive, repo, &generation, arena));
+    const WalTimeline *const first = wal_archive_timeline(&archive, (Timeline){1});
+    assert_int_equal(first->segments, 1);
+    assert_int_equal(first->range_count, 1);
+    assert_int_equal(first->covered_count, 2);
+    assert_int_equal(wal_timeline_covered(first, 5), 0);
+    assert_int_equal(wal_timeline_covered(first, 6), 0x2000);
+    assert_int_equal(wal_timeline_covered(first, 9), 0);
+    assert_false(wal_timeline_has(first, 6));
+    assert_int_equal(wal_timeline_end(first), 10);
+    const WalTimeline *const second = wal_archive_timeline(&archive, (Timeline){2});
+    assert_int_equal(wal_timeline_covered(second, 6), 0x10);
+    assert_int_equal(second->range_count, 0);
+    assert_int_equal(wal_timeline_end(second), 7);
+    assert_int_equal(wal_timeline_end(NULL), 0);
+}
+
+static void test_wal_timeline_next__sees_segments_and_tails(void **state)
+{
+    (void)state;
+    static const WalRange ranges[] = {{5, 7}, {20, 30}};
+    static const WalCovered covered[] = {{9, 800}, {31, 8}};
+    static const WalTimeline timeline = {
+        .timeline = {1}, .ranges = ranges, .range_count = 2, .covered = covered, .covered_count = 2};
+    static const struct {
+        uint64_t from, next;
+    } cases[] = {{0, 5}, {6, 6}, {8, 9}, {9, 9}, {10, 20}, {25, 25}, {31, 31}};
+    uint64_t next = 77;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_true(wal_timeline_next(&next, &timeline, cases[i].from));
+        assert_int_equal(next, cases[i].next);
+    }
+    assert_false(wal_timeline_next(&next, &timeline, 32));
+    assert_false(wal_timeline_next(&next, NULL, 0));
+}
+
 static void test_wal_archive_list__passes_over_what_stands_in_the_wrong_place(void **state)
 {
     (void)state;
@@ -136,6 +193,8 @@ static void test_wal_archive_history__reads_the_stored_file(void **state)
 
 UNIT_MAIN(cmocka_unit_test(test_wal_archive__knows_ranges_and_gaps_from_names),
           cmocka_unit_test(test_wal_timeline_gap__names_the_first_missing_segment),
+          cmocka_unit_test(test_wal_archive_list__tells_how_far_tails_reach),
+          cmocka_unit_test(test_wal_timeline_next__sees_segments_and_tails),
           cmocka_unit_test(test_wal_archive_list__passes_over_what_stands_in_the_wrong_place),
           cmocka_unit_test(test_wal_archive_history__is_empty_when_none_is_stored),
           cmocka_unit_test(test_wal_archive_history__reads_the_stored_file))
