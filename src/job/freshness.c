@@ -62,21 +62,38 @@ static Err *ask_control(Freshness *out, const FreshnessAsk *ask)
     return NULL;
 }
 
-/* Adds what one segment of pg_wal says behind the archived end. */
-static Err *segment_read(WalSummary *summary, WalReader **reader, const FreshnessAsk *ask, WalName name,
-                         Arena *arena)
+/* What the records behind the archived end say. It may lie inside a segment: at a switch point, at the end of tails. */
+typedef struct Behind {
+    WalSummary summary;
+    Lsn archived_end;
+    WalReader *reader;
+} Behind;
+
+static void behind_done(Behind *behind)
+{
+    wal_reader_free(&behind->reader);
+    wal_summary_done(&behind->summary);
+}
+
+static Err *behind_entry(void *arg, const WalEntry *entry)
+{
+    Behind *const behind = arg;
+    return entry->start.at >= behind->archived_end.at ? wal_summary_entry(&behind->summary, entry) : NULL;
+}
+
+static Err *segment_read(Behind *behind, const FreshnessAsk *ask, WalName name, Arena *arena)
 {
     const char *const path =
         path_join(path_join(ask->cluster->pgdata, "pg_wal", arena), wal_name_text(name).text, arena);
     AUTO(buf_done) Buf bytes = {0};
     TRY(file_read_all(&bytes, path, WAL_SEGMENT_BYTES_MAX));
-    if (!*reader) {
+    if (!behind->reader) {
         WalSegmentHead head;
         TRY_AS(wal_segment_head_decode(&head, buf_span(&bytes)), "reading %s", path);
         head.timeline.id = 1;
-        *reader = wal_reader_new(&head, wal_summary_entry, summary);
+        behind->reader = wal_reader_new(&head, behind_entry, behind);
     }
-    return wal_reader_push(*reader, buf_span(&bytes));
+    return wal_reader_push(behind->reader, buf_span(&bytes));
 }
 
 /* Did a transaction end behind the archived end? */
@@ -87,15 +104,15 @@ static Err *look_into_pg_wal(Freshness *out, const FreshnessAsk *ask, Arena *are
     TRY(pg_version_of_major(&version, ask->generation->major));
     if (out->bytes > (uint64_t)SEGMENTS_READ_MAX * segment_bytes)
         return NULL;
-    AUTO(wal_summary_done) WalSummary summary;
-    wal_summary_init(&summary, version);
-    AUTO(wal_reader_free) WalReader *reader = NULL;
+    AUTO(behind_done) Behind behind = {.archived_end = ask->archived_end};
+    wal_summary_init(&behind.summary, version);
     WalName name = wal_name_of_lsn(ask->timeline, ask->archived_end, segment_bytes);
     for (; wal_name_start(name).at < out->current.at; name = wal_name_next(name))
-        TRY(segment_read(&summary, &reader, ask, name, arena));
-    out->is_idle = !summary.commits.count && !summary.aborts.count && !summary.unread;
-    if (summary.commits.count)
-        out->oldest = summary.commits.min;
+        TRY(segment_read(&behind, ask, name, arena));
+    const WalSummary *const summary = &behind.summary;
+    out->is_idle = !summary->commits.count && !summary->aborts.count && !summary->unread;
+    if (summary->commits.count)
+        out->oldest = summary->commits.min;
     return NULL;
 }
 

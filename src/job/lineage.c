@@ -150,6 +150,7 @@ bool lineage_copy(LineageCopy *out, const Lineage *lineage, uint64_t segment, si
             continue;
         out->name = wal_name_of_lsn(part->timeline, start, lineage->segment_bytes);
         out->end = lsn_min(part->end, end);
+        out->is_cover = false;
         return true;
     }
     return false;

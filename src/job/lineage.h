@@ -58,6 +58,7 @@ bool lineage_has_backup(const Lineage *lineage, Timeline timeline, Lsn stop_lsn)
 typedef struct LineageCopy {
     WalName name;
     Lsn end; /* its bytes from here on are not of the branch; the segment's end, or a switch LSN inside it */
+    bool is_cover; /* made of tails; only of what an archive was asked for */
 } LineageCopy;
 
 /* The copies that can hold `segment`, best first: PostgreSQL's XLogFileReadAnyTLI() takes the youngest timeline that had

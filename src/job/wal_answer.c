@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "pg/wal_page.h"
 #include "repo/wal_archive.h"
-#include "repo/wal_object.h"
+#include "repo/wal_cover.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,8 @@
 /* What it means when a segment is not there. */
 typedef enum Duty {
     DUTY_NONE, /* not on the branch */
-    DUTY_TAIL, /* may be missing: WAL may end here */
+    DUTY_LAST, /* may be missing: WAL may end here */
+    DUTY_END,  /* WAL ends in it: must be there, if only as tails */
     DUTY_MUST, /* a hole */
 } Duty;
 
@@ -30,10 +31,12 @@ static bool is_switch_segment(const PlanStretch *stretch, WalName name)
 static Duty duty_on_last(const Plan *plan, const PlanStretch *stretch, WalName name)
 {
     if (!plan->has_end || name.segment > plan->end_segment)
-        return DUTY_TAIL;
+        return DUTY_LAST;
     /* The end lies in the segment where the timeline began, which may only be there as the parent's copy. */
     const bool is_begin = stretch != plan->branch.stretches && name.segment == stretch->first_segment;
-    return is_begin && name.segment == plan->end_segment ? DUTY_TAIL : DUTY_MUST;
+    if (name.segment < plan->end_segment)
+        return DUTY_MUST;
+    return is_begin ? DUTY_LAST : DUTY_END;
 }
 
 static Duty duty_by_plan(const WalQuestion *question, WalName name)
@@ -42,7 +45,7 @@ static Duty duty_by_plan(const WalQuestion *question, WalName name)
     const PlanStretch *const stretch = plan_stretch(plan, name.timeline);
     /* A standby follows new timelines, also one made of a restored server; "absent" does not open it. */
     if (!stretch)
-        return plan->role == PLAN_STANDBY || question->is_standby ? DUTY_TAIL : DUTY_NONE;
+        return plan->role == PLAN_STANDBY || question->is_standby ? DUTY_LAST : DUTY_NONE;
     if (stretch != plan->branch.stretches && name.segment < stretch->first_segment)
         return DUTY_NONE;
     if (stretch == &plan->branch.stretches[plan->branch.count - 1])
@@ -50,7 +53,7 @@ static Duty duty_by_plan(const WalQuestion *question, WalName name)
     if (name.segment > stretch->last_segment)
         return DUTY_NONE;
     /* A timeline that was left inside a segment rarely finished it. It is asked for when the child's is not there. */
-    return is_switch_segment(stretch, name) ? DUTY_TAIL : DUTY_MUST;
+    return is_switch_segment(stretch, name) ? DUTY_LAST : DUTY_MUST;
 }
 
 bool wal_answer_is_alien(const WalQuestion *question, WalName name)
@@ -137,6 +140,67 @@ Err *wal_answer_fetch(bool *found, Buf *plain, const WalQuestion *question, WalN
     return NULL;
 }
 
+/* ---- tails */
+
+typedef struct Covers {
+    WalCover *of;   /* one a repository, in order */
+    uint32_t bytes; /* that the longest covers; 0: there are no tails */
+    Arena *arena;
+} Covers;
+
+static void covers_done(Covers *covers)
+{
+    arena_free(&covers->arena);
+}
+
+/* Every repository must say what it has: another could reach further. */
+static Err *covers_find(Covers *out, const WalQuestion *question, WalName name)
+{
+    out->of = arena_alloc(out->arena, question->repo_count * sizeof *out->of);
+    for (size_t i = 0; i < question->repo_count; i++) {
+        TRY_AS(wal_cover_find(&out->of[i], question->repos[i]->store, &question->root, name, out->arena),
+               "repository %s", question->repos[i]->name);
+        if (out->of[i].bytes > out->bytes)
+            out->bytes = out->of[i].bytes;
+    }
+    return question->silence ? silence_again(question->silence) : NULL;
+}
+
+static Err *cover_read(Buf *plain, const WalQuestion *question, const Covers *covers, size_t at, WalName name)
+{
+    AUTO(buf_done) Buf segment = {0};
+    TRY(wal_cover_read(&segment, question->repos[at]->store, &question->root, &covers->of[at]));
+    TRY(content_check(question, name, buf_span(&segment)));
+    buf_add(plain, segment.data, segment.len);
+    static const uint8_t zeros[PAGE_BYTES];
+    for (size_t left = name.segment_bytes - segment.len; left;) {
+        const size_t piece = left < sizeof zeros ? left : sizeof zeros;
+        buf_add(plain, zeros, piece);
+        left -= piece;
+    }
+    return NULL;
+}
+
+/* A segment out of tails: of those that reach furthest the first good ones. A shorter cover never stands in for one that
+ * is damaged. */
+static Err *covers_fetch(bool *found, Buf *plain, const WalQuestion *question, WalName name)
+{
+    AUTO(covers_done) Covers covers = {.arena = arena_new()};
+    AUTO(err_free) Err *fault = NULL;
+    TRY(covers_find(&covers, question, name));
+    *found = false;
+    for (size_t i = 0; i < question->repo_count && covers.bytes && !*found; i++) {
+        if (covers.of[i].bytes < covers.bytes)
+            continue;
+        Err *err = cover_read(plain, question, &covers, i, name);
+        if (err)
+            fault = err_first(TAKE(fault), err_doing(err, "repository %s", question->repos[i]->name));
+        else
+            *found = true;
+    }
+    return *found ? NULL : TAKE(fault);
+}
+
 /* ---- proving that there is no more */
 
 static Err *gap(WalName name, Timeline later, uint64_t segment)
@@ -150,16 +214,10 @@ static Err *gap(WalName name, Timeline later, uint64_t segment)
         "original server, archive it; \"pgstrata info\" shows all gaps.");
 }
 
-/* Behind the line's newest segment; 0 when there is none. */
-static uint64_t line_end(const WalTimeline *line)
-{
-    return line && line->range_count ? line->ranges[line->range_count - 1].last_segment + 1 : 0;
-}
-
 /* GAP when the timeline itself goes on behind the segment in this archive. */
 static Err *later_on_line(const WalArchive *archive, WalName name)
 {
-    const uint64_t end = line_end(wal_archive_timeline(archive, name.timeline));
+    const uint64_t end = wal_timeline_end(wal_archive_timeline(archive, name.timeline));
     return end > name.segment + 1 ? gap(name, name.timeline, end - 1) : NULL;
 }
 
@@ -169,13 +227,13 @@ static Err *later_on_descendant(const WalArchive *archive, Repo *repo, const Wal
 {
     for (size_t i = 0; i < archive->count; i++) {
         const WalTimeline *const line = &archive->timelines[i];
-        if (line->timeline.id <= name.timeline.id || line_end(line) <= name.segment + 1)
+        if (line->timeline.id <= name.timeline.id || wal_timeline_end(line) <= name.segment + 1)
             continue;
         History history;
         Lsn begin, end;
         TRY(wal_archive_history(&history, repo, &question->root, line->timeline, arena));
         if (history_find(&begin, &end, &history, name.timeline))
-            return gap(name, line->timeline, line_end(line) - 1);
+            return gap(name, line->timeline, wal_timeline_end(line) - 1);
     }
     return NULL;
 }
@@ -196,28 +254,44 @@ static Err *end_check(const WalQuestion *question, WalName name)
     return NULL;
 }
 
+static Err *hole(WalName name)
+{
+    return err_hint(
+        ERR(GAP, "WAL segment %s is in no repository, and recovery needs it", wal_name_text(name).text),
+        "Recovery stops here instead of opening with less. If the segment is still in the pg_wal of the "
+        "original server, archive it.");
+}
+
+/* The segment is not stored whole. Is that no hole? */
+static Err *missing_check(const WalQuestion *question, WalName name, Duty duty)
+{
+    if (duty == DUTY_MUST)
+        return hole(name);
+    const PlanStretch *const stretch = question->plan ? plan_stretch(question->plan, name.timeline) : NULL;
+    /* What lies behind the end that was planned does not matter; and the parent may well have gone on, its child did not
+     * follow. */
+    if (duty == DUTY_END || (stretch && is_switch_segment(stretch, name)))
+        return NULL;
+    return end_check(question, name);
+}
+
 static Err *segment_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
 {
-    const Duty duty = question->plan ? duty_by_plan(question, name) : DUTY_TAIL;
+    const Duty duty = question->plan ? duty_by_plan(question, name) : DUTY_LAST;
     bool found = false;
     *out = WAL_ABSENT;
     if (duty == DUTY_NONE)
         return NULL;
     const size_t before = plain->len;
     TRY(wal_answer_fetch(&found, plain, question, name));
-    if (!found && duty == DUTY_MUST)
-        return err_hint(
-            ERR(GAP, "WAL segment %s is in no repository, and recovery needs it", wal_name_text(name).text),
-            "Recovery stops here instead of opening with less. If the segment is still in the pg_wal of the "
-            "original server, archive it.");
     if (!found) {
-        const PlanStretch *const stretch =
-            question->plan ? plan_stretch(question->plan, name.timeline) : NULL;
-        /* The parent may well have gone on; its child did not follow. */
-        if (!stretch || !is_switch_segment(stretch, name))
-            TRY(end_check(question, name));
+        TRY(missing_check(question, name, duty));
         TRY(wal_answer_fetch(&found, plain, question, name)); /* it may have arrived meanwhile */
     }
+    if (!found && !question->is_standby)
+        TRY(covers_fetch(&found, plain, question, name));
+    if (!found && duty == DUTY_END)
+        return hole(name);
     if (found)
         cut_at_switch(span_cut(buf_span(plain), before, SIZE_MAX), question, name);
     *out = found ? WAL_FOUND : WAL_ABSENT;

@@ -11,6 +11,11 @@
  * With a plan the branch is known: what is not on it is absent without asking; what is on it and before the end must be
  * there; the parent's copy of a segment in which the child began is cut at the switch point, because what follows there
  * is of a dead branch. Without a plan a segment is absent when neither its timeline nor a descendant has a later one.
+ *
+ * A segment that its server never finished is stored as tails (repo/wal_cover.h). It is handed out, with zeros behind, only
+ * where WAL may end: in the segment with the end of the plan, in the parent's switch segment, and in what would else be
+ * answered with absent. The whole segment wins in whatever repository it lies. A standby is never given tails: the
+ * server puts what it is given in the place of what it has streamed, and that may reach further.
  */
 #pragma once
 
@@ -37,5 +42,6 @@ bool wal_answer_is_alien(const WalQuestion *question, WalName name);
 /* Is the whole segment, as it is archived, part of the branch (or is there no plan)? Then it may be fetched ahead. */
 bool wal_answer_is_whole(const WalQuestion *question, WalName name);
 
-/* A checked segment from the first repository that has a good copy; `*found` false when none has it and all answered. */
+/* A checked whole segment from the first repository that has a good copy; `*found` false when none has it and all
+ * answered. */
 MUST Err *wal_answer_fetch(bool *found, Buf *plain, const WalQuestion *question, WalName name);

@@ -21,23 +21,18 @@ static bool part_segments(uint64_t *first, uint64_t *last, const Lineage *lineag
     return true;
 }
 
-/* The first segment from `from` on that the branch's best copies have; false when there is none. */
+/* The first segment from `from` on of which the branch's best copies have something; false when there is none. */
 static bool next_archived(uint64_t *out, const WalSource *source, uint64_t from)
 {
     for (size_t i = 0; i < source->lineage->count; i++) {
-        uint64_t first, last;
+        uint64_t first, last, found;
         if (!part_segments(&first, &last, source->lineage, i) || last < from)
             continue;
-        const uint64_t low = first > from ? first : from;
         const WalTimeline *const timeline =
             wal_archive_timeline(source->archive, source->lineage->parts[i].timeline);
-        for (size_t j = 0; timeline && j < timeline->range_count; j++) {
-            const WalRange *const range = &timeline->ranges[j];
-            const uint64_t found = range->first_segment > low ? range->first_segment : low;
-            if (found <= range->last_segment && found <= last) {
-                *out = found;
-                return true;
-            }
+        if (wal_timeline_next(&found, timeline, first > from ? first : from) && found <= last) {
+            *out = found;
+            return true;
         }
     }
     return false;
@@ -62,7 +57,13 @@ bool wal_source_copy(LineageCopy *out, const WalSource *source, uint64_t segment
 {
     LineageCopy copy;
     for (size_t at = 0; lineage_copy(&copy, source->lineage, segment, at); at++) {
-        if (wal_timeline_has(wal_archive_timeline(source->archive, copy.name.timeline), segment)) {
+        const WalTimeline *const timeline = wal_archive_timeline(source->archive, copy.name.timeline);
+        const uint32_t covered = wal_timeline_covered(timeline, segment);
+        if (covered) {
+            copy.is_cover = true;
+            copy.end = lsn_min(copy.end, (Lsn){wal_name_start(copy.name).at + covered});
+        }
+        if (covered || wal_timeline_has(timeline, segment)) {
             *out = copy;
             return true;
         }
@@ -80,8 +81,8 @@ WalWindow wal_window_find(const WalSource *source, Lsn start)
     (void)lineage_copy(&copy, lineage, missing, 0);
     window.missing = copy.name;
     window.end.at = missing * lineage->segment_bytes;
-    window.is_gap = next_archived(&window.next_segment, source, missing);
-    /* A parent's copy of the switch segment serves up to the switch. */
+    window.is_gap = next_archived(&window.next_segment, source, missing + 1);
+    /* A parent's copy of the switch segment serves up to the switch, tails up to their end. */
     if (wal_source_copy(&copy, source, missing)) {
         window.end = copy.end;
         missing++;

@@ -9,6 +9,9 @@
  * one, or with one that left something out, is read whole. A record that straddles the border of two segments is in no
  * summary: it is read from its two pages and counted with the segment in which it begins, so answers are exact.
  *
+ * A segment that is stored as tails alone is the end of a window: it goes up to the end of its last record. Where the
+ * timeline goes on behind it, the finished segment is missing, a gap like any other.
+ *
  * Commit times are not monotonic in WAL: every search goes forward through the window, none halves it.
  *
  * Memory: one summary, one segment. Ownership: a window borrows lineage, archive, repository and generation.
@@ -33,7 +36,8 @@ typedef struct WalWindow {
     Lsn start; /* as asked */
     uint64_t first_segment;
     uint64_t segments; /* without a hole from first_segment on; 0: the first one is missing */
-    Lsn end;           /* first byte that is not there: the end of a segment, or a switch LSN inside one */
+    Lsn end; /* first byte that is not there: the end of a segment; inside one, a switch LSN or the end of its
+                   tails */
     Timeline end_timeline; /* of the last copy; 0 when there is none */
     WalName missing;       /* the name with which the archive would go on */
     bool is_gap;           /* and some of this line is archived behind it; else the archive just ends here */
@@ -44,7 +48,7 @@ typedef struct WalWindow {
 WalWindow wal_window_find(const WalSource *source, Lsn start);
 /* Are all bytes before `lsn` there? */
 bool wal_window_reaches(const WalWindow *window, Lsn lsn);
-/* The copy of a segment that is archived and right; false when there is none. */
+/* The copy of a segment that is archived and right, whole or as tails; false when there is none. */
 bool wal_source_copy(LineageCopy *out, const WalSource *source, uint64_t segment);
 
 /* Called with each segment's summary in order; `*is_enough` ends the walk. The summary ends with the call. */

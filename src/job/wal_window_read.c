@@ -4,12 +4,12 @@
 /*
  * The part of a window that reads WAL: records out of stored segments, joined over their borders, and summaries.
  *
- * A copy that is right only up to a switch LSN is never taken at its summary's word: its records are read, and those
- * behind the switch are left out.
+ * A copy that is right only up to a switch LSN, or made of tails, is never taken at its summary's word: its records are
+ * read, and those behind the end are left out.
  */
 #include "job/wal_window_priv.h"
 
-#include "repo/wal_object.h"
+#include "repo/wal_cover.h"
 
 #include <stdio.h>
 
@@ -66,6 +66,25 @@ static Err *copy_read(WalReader *reader, const WalSource *source, WalName name, 
     return container_read(object, from.at - wal_name_start(name).at, to.at - from.at, &pages.sink);
 }
 
+/* The same of a segment made of tails, and zeros up to the end of its last page. */
+static Err *cover_read(WalReader *reader, const WalSource *source, const LineageCopy *copy, Lsn from, Lsn to)
+{
+    const KeyRoot *const root = &source->generation->root;
+    const uint64_t start = wal_name_start(copy->name).at;
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(buf_done) Buf plain = {0};
+    WalCover cover;
+    TRY(wal_cover_find(&cover, source->repo->store, root, copy->name, arena));
+    if (start + cover.bytes < copy->end.at)
+        return ERR(CORRUPT, "the tails of %s end at %s, they were listed up to %s",
+                   wal_name_text(copy->name).text, lsn_text((Lsn){start + cover.bytes}).text,
+                   lsn_text(copy->end).text);
+    TRY(wal_cover_read(&plain, source->repo->store, root, &cover));
+    static const uint8_t zeros[PAGE_BYTES];
+    buf_add(&plain, zeros, (PAGE_BYTES - plain.len % PAGE_BYTES) % PAGE_BYTES);
+    return wal_reader_push(reader, span_cut(buf_span(&plain), from.at - start, to.at - from.at));
+}
+
 /* Records of the branch only: what a copy holds behind its end is another branch's. */
 typedef struct RecordGate {
     Lsn copy_end;
@@ -99,7 +118,8 @@ Err *wal_stretch_read(WalProgress *out, const WalWindow *window, WalStretch stre
             break;
         const Lsn to = lsn_min(wal_name_end(copy.name), stretch.to);
         gate.copy_end = copy.end;
-        TRY(copy_read(reader, source, copy.name, at, to));
+        TRY(copy.is_cover ? cover_read(reader, source, &copy, at, to)
+                          : copy_read(reader, source, copy.name, at, to));
         at = to;
     }
     *out = wal_reader_progress(reader);

@@ -34,6 +34,18 @@ static inline void put_wal_file(Repo *repo, WalName name, Span plain)
     ASSERT_OK(repo_put(repo, key_wal(&unit_generation.root, name).text, buf_span(&object)));
 }
 
+/* Bytes [from, to) of the segment's `plain`. */
+static inline void put_tail(Repo *repo, const WalTail *tail, Span plain)
+{
+    const WalObjectSpec spec = {
+        .generation = &unit_generation, .name = tail->name, .tail = tail, .codec = CODEC_ZSTD, .level = 1};
+    AUTO(buf_done) Buf object = {0};
+    AUTO(err_free) Err *index_fault = NULL;
+    ASSERT_OK(
+        wal_object_encode(&object, &index_fault, &spec, span_cut(plain, tail->from, tail->to - tail->from)));
+    ASSERT_OK(repo_put(repo, key_wal_tail(&unit_generation.root, tail).text, buf_span(&object)));
+}
+
 static inline void put_history(Repo *repo, uint32_t timeline, const char *text)
 {
     put_wal_file(repo, wal_name_of_history((Timeline){timeline}, FAKE_WAL_SEGMENT),

@@ -29,23 +29,38 @@ static WalName history_name(uint32_t timeline)
     return wal_name_of_history((Timeline){timeline}, FAKE_WAL_SEGMENT);
 }
 
-/* A segment of that name: a sound head, then one byte over and over. */
-static void put_segment(Scene *scene, const Repo *repo, uint32_t timeline, uint64_t segment)
+/* The first `to` bytes of a segment of that name, 0 for all: a sound head, then one byte over and over. */
+static void put_part(Scene *scene, const Repo *repo, WalName name, uint32_t to)
 {
     AUTO(buf_done) Buf plain = {0};
     buf_add(&plain, world_segment(&scene->world, 0).ptr, FAKE_WAL_SEGMENT);
     memset(plain.data + WAL_PAGE_LONG_HEAD_BYTES, 0x5A, plain.len - WAL_PAGE_LONG_HEAD_BYTES);
-    put_u32(plain.data + 4, timeline);
-    put_u64(plain.data + 8, segment * FAKE_WAL_SEGMENT);
+    put_u32(plain.data + 4, name.timeline.id);
+    put_u64(plain.data + 8, wal_name_start(name).at);
+    if (to)
+        buf_cut(&plain, to);
+    const KeyRoot *const root = &scene->world.generation.root;
+    const WalTail tail = {name, 0, to};
     AUTO(buf_done) Buf object = {0};
     AUTO(err_free) Err *index_fault = NULL;
     const WalObjectSpec spec = {.generation = &scene->world.generation,
-                                .name = name_of(timeline, segment),
+                                .name = name,
+                                .tail = to ? &tail : NULL,
                                 .codec = CODEC_ZSTD,
                                 .level = 1};
     ASSERT_OK(wal_object_encode(&object, &index_fault, &spec, buf_span(&plain)));
-    ASSERT_OK(store_put_all(repo->store, key_wal(&scene->world.generation.root, spec.name).text,
-                            buf_span(&object)));
+    const Key key = to ? key_wal_tail(root, &tail) : key_wal(root, name);
+    ASSERT_OK(store_put_all(repo->store, key.text, buf_span(&object)));
+}
+
+static void put_segment(Scene *scene, const Repo *repo, uint32_t timeline, uint64_t segment)
+{
+    put_part(scene, repo, name_of(timeline, segment), 0);
+}
+
+static void put_tail(Scene *scene, const Repo *repo, WalName name, uint32_t to)
+{
+    put_part(scene, repo, name, to);
 }
 
 static void put_history(Scene *scene, uint32_t timeline, Lsn switch_lsn)
@@ -301,6 +316,104 @@ static void test_wal_answer__without_a_plan_a_descendant_with_a_later_segment_st
     ASSERT_ABSENT(scene, name_of(1, 5));
 }
 
+/* What is found holds that many bytes of the segment and then zeros. */
+static void assert_found_up_to(const Scene *scene, WalName name, size_t bytes)
+{
+    AUTO(buf_done) Buf plain = {0};
+    assert_int_equal(answer(scene, &plain, name), WAL_FOUND);
+    assert_int_equal(plain.len, FAKE_WAL_SEGMENT);
+    assert_int_equal(plain.data[bytes - 1], 0x5A);
+    assert_true(span_is_zero(span_cut(buf_span(&plain), bytes, SIZE_MAX)));
+}
+
+static void test_wal_answer__plans_end_may_be_a_tail(void **state)
+{
+    Scene *const scene = *state;
+    put_tail(scene, scene->world.b, name_of(2, LAST), 6000);
+    assert_found_up_to(scene, name_of(2, LAST), 6000);
+    put_tail(scene, scene->world.a, name_of(2, LAST), 4000); /* the longer one counts, wherever it is */
+    assert_found_up_to(scene, name_of(2, LAST), 6000);
+    put_segment(scene, scene->world.b, 2, LAST);
+    assert_found_up_to(scene, name_of(2, LAST), FAKE_WAL_SEGMENT); /* the whole one wins */
+}
+
+static void test_wal_answer__tail_before_the_plans_end_is_a_hole(void **state)
+{
+    Scene *const scene = *state;
+    put_tail(scene, scene->world.a, name_of(2, LAST - 1), 6000);
+    ASSERT_STOPS(GAP, scene, name_of(2, LAST - 1));
+}
+
+static void test_wal_answer__tail_past_the_plans_end_counts_as_wal(void **state)
+{
+    Scene *const scene = *state;
+    put_tail(scene, scene->world.a, name_of(2, LAST + 2), 6000);
+    assert_found_up_to(scene, name_of(2, LAST + 2), 6000);
+    ASSERT_STOPS(GAP, scene, name_of(2, LAST + 1));
+}
+
+static void test_wal_answer__damaged_tail_stops_and_no_shorter_one_stands_in(void **state)
+{
+    Scene *const scene = *state;
+    const WalTail tail = {name_of(2, LAST), 0, 6000};
+    const Key key = key_wal_tail(&scene->world.generation.root, &tail);
+    put_tail(scene, scene->world.a, tail.name, 6000);
+    put_tail(scene, scene->world.a, tail.name, 4000);
+    put_tail(scene, scene->world.b, tail.name, 4000);
+    faulty_plan(scene->world.faulty_a,
+                (FaultyPlan){.damage_key = key.text, .damage = FAULTY_FLIP, .damage_at = 250});
+    ASSERT_STOPS(CORRUPT, scene, tail.name);
+    put_tail(scene, scene->world.b, tail.name, 6000);
+    assert_found_up_to(scene, tail.name, 6000);
+}
+
+static void test_wal_answer__silence_may_hide_a_longer_tail(void **state)
+{
+    Scene *const scene = *state;
+    put_tail(scene, scene->world.a, name_of(2, LAST), 6000);
+    all_fail(scene->world.faulty_b);
+    ASSERT_STOPS(AWAY, scene, name_of(2, LAST));
+    AUTO(err_free) Err *silence = ERR(AWAY, "not mounted");
+    scene->question.silence = silence;
+    scene->question.repo_count = 1;
+    ASSERT_STOPS(AWAY, scene, name_of(2, LAST));
+}
+
+static void test_wal_answer__parents_tail_serves_in_the_switch_segment(void **state)
+{
+    Scene *const scene = *state;
+    put_tail(scene, scene->world.a, name_of(1, SWITCH), 9000);
+    assert_found_up_to(scene, name_of(1, SWITCH), 5000); /* up to the switch */
+    scene->question.system_id.id ^= 1;
+    ASSERT_STOPS(CORRUPT, scene, name_of(1, SWITCH));
+}
+
+static void test_wal_answer__without_a_plan_a_tail_is_the_end_of_its_line(void **state)
+{
+    Scene *const scene = *state;
+    scene->question.plan = NULL;
+    put_tail(scene, scene->world.a, name_of(1, 5), 6000);
+    assert_found_up_to(scene, name_of(1, 5), 6000);
+    ASSERT_ABSENT(scene, name_of(1, 6));
+    ASSERT_STOPS(GAP, scene, name_of(1, 4));
+    put_segment(scene, scene->world.b, 1, 6);
+    ASSERT_STOPS(GAP, scene, name_of(1, 5));
+}
+
+/* Its server puts the file in the place of what it streamed, which may reach further. */
+static void test_wal_answer__standby_is_given_no_tail(void **state)
+{
+    Scene *const scene = *state;
+    scene->question.is_standby = true;
+    put_tail(scene, scene->world.a, name_of(2, LAST), 6000);
+    ASSERT_STOPS(GAP, scene, name_of(2, LAST)); /* an old plan that ends there */
+    scene->plan.role = PLAN_STANDBY;
+    scene->plan.has_end = false;
+    ASSERT_ABSENT(scene, name_of(2, LAST));
+    scene->question.plan = NULL;
+    ASSERT_ABSENT(scene, name_of(2, LAST));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, done)
 UNIT_MAIN(TEST(test_wal_answer__on_the_branch_and_there_is_found),
           TEST(test_wal_answer__on_the_branch_before_the_end_and_missing_stops),
@@ -313,6 +426,14 @@ UNIT_MAIN(TEST(test_wal_answer__on_the_branch_and_there_is_found),
           TEST(test_wal_answer__childs_first_segment_may_be_missing_at_the_end),
           TEST(test_wal_answer__damage_is_passed_over_for_a_good_copy),
           TEST(test_wal_answer__never_hands_out_another_clusters_wal),
+          TEST(test_wal_answer__plans_end_may_be_a_tail),
+          TEST(test_wal_answer__tail_before_the_plans_end_is_a_hole),
+          TEST(test_wal_answer__tail_past_the_plans_end_counts_as_wal),
+          TEST(test_wal_answer__damaged_tail_stops_and_no_shorter_one_stands_in),
+          TEST(test_wal_answer__silence_may_hide_a_longer_tail),
+          TEST(test_wal_answer__parents_tail_serves_in_the_switch_segment),
+          TEST(test_wal_answer__without_a_plan_a_tail_is_the_end_of_its_line),
+          TEST(test_wal_answer__standby_is_given_no_tail),
           TEST(test_wal_answer__history_is_absent_only_when_no_timeline_from_there_on_is_in_use),
           TEST(test_wal_answer__standbys_plan_has_no_end_and_takes_up_new_timelines),
           TEST(test_wal_answer__old_plan_does_not_keep_a_standby_from_new_timelines),

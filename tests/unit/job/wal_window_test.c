@@ -120,6 +120,108 @@ static void test_wal_window_find__uses_the_parents_copy_up_to_the_switch(void **
     assert_int_equal(window.next_segment, 8);
 }
 
+static void put_tail_name(Repo *repo, uint32_t timeline, uint64_t segment, uint32_t to)
+{
+    const WalTail tail = {segment_name(timeline, segment), 0, to};
+    ASSERT_OK(store_put_all(repo->store, key_wal_tail(&unit_generation.root, &tail).text, span_of("x", 1)));
+}
+
+static void test_wal_window_find__ends_in_the_tail_of_its_last_segment(void **state)
+{
+    (void)state;
+    AUTO(archive_done) Archive archive = some_archive();
+    put_names(archive.repo, 1, 5, 6);
+    put_tail_name(archive.repo, 1, 7, 0x2008);
+    WalSource source = look(&archive, 1);
+    WalWindow window = wal_window_find(&source, SEGMENT(5));
+    assert_int_equal(window.segments, 3);
+    assert_int_equal(window.end.at, SEGMENT(7).at + 0x2008);
+    assert_int_equal(window.missing.segment, 7);
+    assert_false(window.is_gap);
+    put_name(archive.repo, 1, 8); /* now 7 is a hole, and its tail is still good up to its end */
+    source = look(&archive, 1);
+    window = wal_window_find(&source, SEGMENT(5));
+    assert_int_equal(window.end.at, SEGMENT(7).at + 0x2008);
+    assert_true(window.is_gap);
+    assert_int_equal(window.next_segment, 8);
+    put_name(archive.repo, 1, 7); /* the whole one wins */
+    source = look(&archive, 1);
+    window = wal_window_find(&source, SEGMENT(5));
+    assert_int_equal(window.end.at, SEGMENT(9).at);
+}
+
+/* What lies in the tail is archived; not to get there is a gap, not the end. */
+static void test_wal_window_find__tail_behind_a_hole_is_behind_a_gap(void **state)
+{
+    (void)state;
+    AUTO(archive_done) Archive archive = some_archive();
+    put_names(archive.repo, 1, 5, 6);
+    put_tail_name(archive.repo, 1, 8, 0x2008);
+    const WalSource source = look(&archive, 1);
+    WalWindow window = wal_window_find(&source, SEGMENT(5));
+    assert_int_equal(window.end.at, SEGMENT(7).at);
+    assert_true(window.is_gap);
+    assert_int_equal(window.next_segment, 8);
+    window = wal_window_find(&source, SEGMENT(8));
+    assert_int_equal(window.end.at, SEGMENT(8).at + 0x2008);
+    assert_false(window.is_gap);
+}
+
+static void test_wal_window_find__parents_tail_serves_up_to_the_switch(void **state)
+{
+    (void)state;
+    AUTO(archive_done) Archive archive = some_archive();
+    put_history(archive.repo, 2, "1\t0/700080\tx\n");
+    put_names(archive.repo, 1, 5, 6);
+    put_tail_name(archive.repo, 1, 7, 0x2008);
+    WalSource source = look(&archive, 2);
+    assert_int_equal(wal_window_find(&source, SEGMENT(5)).end.at, 0x700080);
+    put_tail_name(archive.repo, 2, 7, 0x1000);
+    source = look(&archive, 2);
+    assert_int_equal(wal_window_find(&source, SEGMENT(5)).end.at, SEGMENT(7).at + 0x1000);
+    put_name(archive.repo, 2, 7);
+    source = look(&archive, 2);
+    assert_int_equal(wal_window_find(&source, SEGMENT(5)).end.at, SEGMENT(8).at);
+}
+
+/* Segment 5 whole, then a commit at 60 and one at 70 in segment 6: all that is there of it is a tail. */
+static void test_wal_window_tip__is_the_last_record_of_the_tail(void **state)
+{
+    (void)state;
+    AUTO(archive_done) Archive archive = some_archive();
+    AUTO(fake_wal_done) FakeWal wal;
+    fake_wal_begin(&wal, 15);
+    fill_segment(&wal, 0);
+    add_commit(&wal, 806, 60);
+    const Lsn last = add_commit(&wal, 807, 70);
+    const Lsn end = fake_wal_at(&wal);
+    add_commit(&wal, 808, 80); /* behind the tail */
+    put_segments(archive.repo, &wal, 1, 5, 6);
+    const WalTail tail = {segment_name(1, 6), 0, (uint32_t)(end.at - SEGMENT(6).at)};
+    put_tail(archive.repo, &tail, span_cut(buf_span(&wal.bytes), FAKE_WAL_SEGMENT, SIZE_MAX));
+    const WalSource source = look(&archive, 1);
+    const WalWindow window = wal_window_find(&source, SEGMENT(5));
+    WindowTip tip;
+    ASSERT_OK(wal_window_tip(&tip, &window));
+    assert_int_equal(tip.record.at, last.at);
+    assert_int_equal(tip.end.at, end.at);
+    assert_int_equal(tip.commit_time.us, second(70).us);
+    Instant time;
+    ASSERT_OK(wal_window_last_commit(&time, &window));
+    assert_int_equal(time.us, second(70).us);
+    const WalTarget at_65 = {.kind = WAL_TARGET_TIME, .time = second(65)};
+    WindowStop stop;
+    ASSERT_OK(wal_window_target(&stop, &window, &at_65));
+    assert_true(stop.is_found);
+    assert_int_equal(stop.match.xid.id, 807);
+    const WalTarget at_75 = {.kind = WAL_TARGET_TIME, .time = second(75)};
+    ASSERT_OK(wal_window_target(&stop, &window, &at_75));
+    assert_false(stop.is_found || stop.is_broken);
+    const Key key = key_wal_tail(&unit_generation.root, &tail);
+    ASSERT_OK(store_remove(archive.repo->store, key.text));
+    ASSERT_ERR(CORRUPT, wal_window_tip(&tip, &window)); /* it was listed: never the end of WAL */
+}
+
 /* Four segments: commits at 10, 30 (straddling into the next segment), 20, then fillers only, then 40. */
 typedef struct Story {
     Lsn first, straddling, third, point, last;
@@ -424,6 +526,10 @@ UNIT_MAIN(cmocka_unit_test(test_wal_window_find__ends_where_the_archive_ends),
           cmocka_unit_test(test_wal_window_find__names_the_gap),
           cmocka_unit_test(test_wal_window_find__crosses_a_switch_on_the_childs_copy),
           cmocka_unit_test(test_wal_window_find__uses_the_parents_copy_up_to_the_switch),
+          cmocka_unit_test(test_wal_window_find__ends_in_the_tail_of_its_last_segment),
+          cmocka_unit_test(test_wal_window_find__tail_behind_a_hole_is_behind_a_gap),
+          cmocka_unit_test(test_wal_window_find__parents_tail_serves_up_to_the_switch),
+          cmocka_unit_test(test_wal_window_tip__is_the_last_record_of_the_tail),
           cmocka_unit_test(test_wal_window_target__time_takes_the_first_match_in_wal_order),
           cmocka_unit_test(test_wal_window_target__says_what_is_the_last_time_when_nothing_matches),
           cmocka_unit_test(test_wal_window_target__finds_transactions_names_and_positions),
