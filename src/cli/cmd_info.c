@@ -113,6 +113,17 @@ static void show_ranges(Output *output, const InfoTimeline *timeline, uint32_t s
     }
 }
 
+static void show_tails(Output *output, const InfoTimeline *timeline, uint32_t segment_bytes)
+{
+    for (size_t i = 0; i < timeline->wal->covered_count; i++) {
+        const WalCovered *const covered = &timeline->wal->covered[i];
+        const Lsn start = {covered->segment * segment_bytes};
+        output_text(output, "      %s unfinished, up to %s\n",
+                    wal_name_text(wal_name_of_lsn(timeline->timeline, start, segment_bytes)).text,
+                    lsn_text((Lsn){start.at + covered->bytes}).text);
+    }
+}
+
 static void show_timelines(Output *output, const Info *info)
 {
     const uint32_t segment_bytes = info->generations[info->generation_count - 1].generation.segment_bytes;
@@ -126,13 +137,14 @@ static void show_timelines(Output *output, const Info *info)
         if (timeline->parent.id)
             output_text(output, ", branched off timeline %" PRIu32 " at %s", timeline->parent.id,
                         lsn_text(timeline->switch_lsn).text);
-        if (!timeline->wal || !timeline->wal->range_count) {
+        if (!wal_timeline_end(timeline->wal)) {
             output_text(output, ", nothing archived\n");
             continue;
         }
         output_text(output, ", %" PRIu64 " segment%s, %s stored\n", timeline->wal->segments,
                     timeline->wal->segments == 1 ? "" : "s", size_text(timeline->wal->stored_bytes).text);
         show_ranges(output, timeline, segment_bytes);
+        show_tails(output, timeline, segment_bytes);
     }
     if (!info->timeline_count)
         output_text(output, "    none\n");

@@ -146,6 +146,19 @@ static json_t *ranges_json(const WalTimeline *wal, uint32_t segment_bytes)
     return list;
 }
 
+static json_t *tails_json(const WalTimeline *wal, uint32_t segment_bytes)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; wal && i < wal->covered_count; i++) {
+        const Lsn start = {wal->covered[i].segment * segment_bytes};
+        json_t *const tail = json_object();
+        set_segment(tail, "segment", wal_name_of_lsn(wal->timeline, start, segment_bytes));
+        set_lsn(tail, "end_lsn", (Lsn){start.at + wal->covered[i].bytes});
+        json_array_append_new(list, tail);
+    }
+    return list;
+}
+
 static json_t *timelines_json(const Info *info)
 {
     json_t *const list = json_array();
@@ -162,6 +175,7 @@ static json_t *timelines_json(const Info *info)
         set_count(json, "segments", timeline->wal ? timeline->wal->segments : 0);
         set_count(json, "stored_bytes", timeline->wal ? timeline->wal->stored_bytes : 0);
         set(json, "ranges", ranges_json(timeline->wal, today->segment_bytes));
+        set(json, "unfinished", tails_json(timeline->wal, today->segment_bytes));
         json_array_append_new(list, json);
     }
     return list;

@@ -17,6 +17,11 @@ static const char *last_part(const char *key)
 
 static bool wal_of(VerifyObject *out, const char *key, const KeyRoot *root, uint32_t segment_bytes)
 {
+    if (key_wal_tail_matches(&out->tail, last_part(key), segment_bytes)) {
+        out->wal = out->tail.name;
+        out->kind = CONTAINER_WAL_TAIL;
+        return text_equal(key, key_wal_tail(root, &out->tail).text);
+    }
     if (!key_wal_matches(&out->wal, last_part(key), segment_bytes))
         return false;
     out->kind = wal_object_kind(out->wal.kind);

@@ -11,6 +11,7 @@ typedef struct VerifyObject {
     ContainerKind kind;
     uint32_t generation; /* 0 for the repository's own object */
     WalName wal;         /* of the WAL kinds and history files */
+    WalTail tail;        /* of a tail; `wal` is its segment */
     Timeline timeline;   /* of a branch record */
     BackupLabel label;   /* of a backup's objects */
     uint32_t pack;

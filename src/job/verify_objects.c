@@ -12,7 +12,7 @@
 #include "repo/branch.h"
 #include "repo/pack.h"
 #include "repo/wal_archive.h"
-#include "repo/wal_object.h"
+#include "repo/wal_cover.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,6 +34,10 @@ static const char *hint_of(ContainerKind kind)
         return "no restore gets past this segment; copy the object from another repository, or take a backup "
                "now, so "
                "that later moments can be reached";
+    case CONTAINER_WAL_TAIL:
+        return "no restore reaches the moments in it, unless the whole segment is archived; copy the object "
+               "from "
+               "another repository";
     case CONTAINER_HISTORY:
         return "no restore finds the way onto this timeline; copy the object from another repository, or put "
                "the "
@@ -51,6 +55,69 @@ static const char *hint_of(ContainerKind kind)
     }
 }
 
+static Err *facts_check(const WalFacts *facts, const Generation *generation)
+{
+    if (facts->system_id.id == generation->system_id.id && facts->major == generation->major)
+        return NULL;
+    return ERR(CORRUPT, "it is of system id %s and PostgreSQL %u, the generation of %s and %u",
+               system_id_text(facts->system_id).text, facts->major,
+               system_id_text(generation->system_id).text, generation->major);
+}
+
+/* Nobody's word is better than the other's: neither can be handed out. */
+static Err *tails_compare(VerifyRun *run, const WalTail *tail, const KeyRoot *root, Span part)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(buf_done) Buf covered = {0};
+    WalCover cover;
+    TRY(wal_cover_find(&cover, run->repo->store, root, tail->name, arena));
+    AUTO(err_free) Err *err = wal_cover_read(&covered, run->repo->store, root, &cover);
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return TAKE(err);
+    const Span there = span_cut(buf_span(&covered), tail->from, part.len);
+    if (err ||
+        span_equal(there, span_cut(part, 0, there.len))) /* damage is told with the object that has it */
+        return NULL;
+    return ERR(CORRUPT, "it holds other bytes than the other tails of %s", wal_name_text(tail->name).text);
+}
+
+/* The server that left a tail goes on from its end; whoever wrote other bytes was another one. The segment wins. */
+static Err *tail_compare(VerifyRun *run, const Unit *unit, const KeyRoot *root)
+{
+    const WalTail *const tail = &unit->object.tail;
+    AUTO(buf_done) Buf part = {0};
+    AUTO(buf_done) Buf segment = {0};
+    TRY(wal_tail_read(&part, run->repo->store, root, tail));
+    AUTO(err_free) Err *err = wal_object_read(&segment, run->repo->store, root, tail->name);
+    if (err_is(err, ERR_NOT_FOUND))
+        return tails_compare(run, tail, root, buf_span(&part));
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return TAKE(err);
+    if (err || span_equal(buf_span(&part), span_cut(buf_span(&segment), tail->from, tail->to - tail->from)))
+        return NULL;
+    lock_take(&run->lock);
+    report_warn(&run->found, "verify/TAIL", "%s holds other bytes than the whole segment %s", unit->key.text,
+                wal_name_text(tail->name).text);
+    report_hint(&run->found, "two servers have written on this timeline; restores take the whole segment");
+    lock_release(&run->lock);
+    return NULL;
+}
+
+static Err *tail_check(VerifyRun *run, const Unit *unit)
+{
+    const VerifyGeneration *const there = verify_generation(run, unit->object.generation);
+    if (!there || !there->is_known)
+        return NULL;
+    const KeyRoot *const root = &there->generation.root;
+    WalFacts facts;
+    TRY(wal_tail_facts(&facts, run->repo->store, root, &unit->object.tail));
+    TRY(facts_check(&facts, &there->generation));
+    AUTO(wal_summary_done) WalSummary summary = {0};
+    bool has_summary;
+    TRY(wal_tail_summary(&summary, &has_summary, run->repo->store, root, &unit->object.tail));
+    return tail_compare(run, unit, root);
+}
+
 static Err *wal_check(VerifyRun *run, const Unit *unit)
 {
     const VerifyGeneration *const there = verify_generation(run, unit->object.generation);
@@ -62,10 +129,7 @@ static Err *wal_check(VerifyRun *run, const Unit *unit)
         return NULL;
     WalFacts facts;
     TRY(wal_object_facts(&facts, run->repo->store, &generation->root, unit->object.wal));
-    if (facts.system_id.id != generation->system_id.id || facts.major != generation->major)
-        return ERR(CORRUPT, "it is of system id %s and PostgreSQL %u, the generation of %s and %u",
-                   system_id_text(facts.system_id).text, facts.major,
-                   system_id_text(generation->system_id).text, generation->major);
+    TRY(facts_check(&facts, generation));
     if (unit->object.kind != CONTAINER_WAL)
         return NULL;
     if (facts.plain_bytes != generation->segment_bytes)
@@ -116,6 +180,8 @@ static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *un
     case CONTAINER_WAL:
     case CONTAINER_WAL_PARTIAL:
         return wal_check(run, unit);
+    case CONTAINER_WAL_TAIL:
+        return tail_check(run, unit);
     case CONTAINER_HISTORY:
         return history_check(run, unit);
     case CONTAINER_PACK:
@@ -189,6 +255,7 @@ static bool scope_has(const VerifyScope *scope, const VerifyObject *object)
         return text_equal(object->label.text, scope->label.text);
     case CONTAINER_WAL:
     case CONTAINER_WAL_PARTIAL:
+    case CONTAINER_WAL_TAIL:
     case CONTAINER_BACKUP_HISTORY:
         return wal_name_end(object->wal).at > scope->start.at &&
                wal_name_start(object->wal).at < scope->stop.at;

@@ -35,6 +35,19 @@ static void scene_done(Scene *scene)
 
 #define LABEL "20260101-000050F"
 
+/* The first `to` bytes of that segment. */
+static void put_begin_of(Repo *repo, uint32_t timeline, uint64_t segment, uint32_t to, uint32_t xid)
+{
+    AUTO(fake_wal_done) FakeWal wal;
+    fake_wal_begin(&wal, 15);
+    for (uint64_t at = 5; at < segment; at++)
+        fill_segment(&wal, 0);
+    add_commit(&wal, xid, 1000);
+    fill_segment(&wal, 0);
+    const WalTail tail = {segment_name(timeline, segment), 0, to};
+    put_tail(repo, &tail, span_cut(buf_span(&wal.bytes), (segment - 5) * FAKE_WAL_SEGMENT, SIZE_MAX));
+}
+
 static Scene scene_new(void)
 {
     Scene scene = {.repo = new_repo("main"), .arena = arena_new(), .folder = test_folder()};
@@ -44,6 +57,7 @@ static Scene scene_new(void)
     put_history(scene.repo, 2, "1\t0/780000\tx\n");
     put_branch(scene.repo, 2, 1, (Lsn){0x780000});
     put_days(scene.repo, 2, 7, 8);
+    put_begin_of(scene.repo, 2, 9, 20000, 900);
     WalName other = segment_name(1, 5);
     other.kind = WAL_NAME_BACKUP;
     other.offset = 0x28;
@@ -246,6 +260,29 @@ static void test_verify__names_what_is_missing_and_what_that_breaks(void **state
         if (!is_told(&scene.report, losses[i].class, losses[i].part))
             fail_msg("%s is missing and not told by names", losses[i].key.text);
     }
+}
+
+/* A whole segment wins over its tails, so this is no damage, but somebody ought to know. */
+static void test_verify__names_a_tail_that_contradicts_its_segment(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    put_begin_of(scene.repo, 2, 8, 4000, 901);
+    look(&scene);
+    assert_true(is_warned(&scene.report, "000000020000000000000008.00000000-00000FA0.tail"));
+    assert_false(scene.report.has_level[NOTICE_FAULT]);
+}
+
+static void test_verify__finds_tails_that_contradict_each_other(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    put_begin_of(scene.repo, 2, 9, 4000, 900);
+    look(&scene);
+    assert_int_equal(scene.report.count, 0);
+    put_begin_of(scene.repo, 2, 9, 8000, 901);
+    look(&scene);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "000000020000000000000009.00000000-00001F40.tail"));
 }
 
 static void test_verify__ties_damage_to_the_backup(void **state)
@@ -493,6 +530,8 @@ static void test_verify_object_of__knows_every_name(void **state)
          CONTAINER_WAL_PARTIAL},
         {"main/g1/wal/00000001/0000000100000000/000000010000000000000005.00000028.backup",
          CONTAINER_BACKUP_HISTORY},
+        {"main/g1/wal/00000001/0000000100000000/000000010000000000000005.00000000-00001000.tail",
+         CONTAINER_WAL_TAIL},
         {"main/g2/backup/20260101-000050F/begin", CONTAINER_BEGIN},
         {"main/g2/backup/20260101-000050F/packs", CONTAINER_PACKS},
         {"main/g2/backup/20260101-000050F/backup", CONTAINER_BACKUP},
@@ -509,6 +548,7 @@ static void test_verify_object_of__knows_every_name(void **state)
                                             "main/g1/backup/20260101-000050F/pack-1",
                                             "main/g1/backup/20260101-000050X/begin",
                                             "main/g1/wal/00000001/000000010000000000000005.wal",
+                                            "main/g1/wal/000000010000000000000005.00000000-00001000.tail",
                                             "main/g1/wal/00000001/0000000100000000/000000010000000000000005"};
     VerifyObject object;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -527,6 +567,8 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__finds_cut_objects),
           cmocka_unit_test(test_verify__finds_swapped_objects),
           cmocka_unit_test(test_verify__names_what_is_missing_and_what_that_breaks),
+          cmocka_unit_test(test_verify__names_a_tail_that_contradicts_its_segment),
+          cmocka_unit_test(test_verify__finds_tails_that_contradict_each_other),
           cmocka_unit_test(test_verify__ties_damage_to_the_backup),
           cmocka_unit_test(test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning),
           cmocka_unit_test(test_verify__tells_interruption_and_strangers_from_damage),
