@@ -3,13 +3,15 @@
 
 /*
  * The old data directory may hold WAL that the archive has not got: the last commits before the accident. It goes to the
- * archive before anything here changes. The segment that was being written goes as it is: its valid records end where
- * the server stopped, and this server will never write it again.
+ * archive before anything here changes. Of the segment that was being written the records go, as a tail: should the
+ * restore be given up and the old server be started again, it finishes that segment, and archives it whole.
  */
 #include "base/log.h"
 #include "base/text.h"
 #include "job/restore_priv.h"
+#include "job/segment_end.h"
 #include "job/wal_store.h"
+#include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
 
@@ -65,23 +67,61 @@ static Err *unsound_keep(Salvage *salvage, const char *name, const Err *why)
     return restore_set_aside(restore, arena_textf(restore->arena, "pg_wal/%s", name));
 }
 
-static Err *file_salvage(Salvage *salvage, const char *name)
+/* A server that is started after a power cut must not find less in its file than the archive got. */
+static Err *file_settle(const char *path)
+{
+    AUTO(file_close) File *file = NULL;
+    TRY(file_open_read(&file, path));
+    return file_sync(file);
+}
+
+static Err *tail_make(WalParcel **out, const Salvage *salvage, const char *path, Lsn end)
+{
+    TRY(file_settle(path));
+    return wal_parcel_make_tail(out, &salvage->to, path, end);
+}
+
+/* What of the file goes to the archive; `*out` stays NULL when there is nothing in it. A segment that waits for the
+ * archiver goes as the archiver would send it. */
+static Err *parcel_make(WalParcel **out, const Salvage *salvage, WalName name, const char *path)
+{
+    const Restore *const restore = salvage->restore;
+    bool is_done = name.kind != WAL_NAME_SEGMENT;
+    SegmentEnd end = {.is_finished = true};
+    if (!is_done)
+        TRY(is_ready(&is_done, restore, wal_name_text(name).text));
+    if (!is_done)
+        TRY(segment_end_find(&end, restore_path(restore, "pg_wal", restore->arena), name,
+                             &restore->from.generation));
+    if (end.is_finished)
+        return wal_parcel_make(out, &salvage->to, path);
+    /* It may have been made of a longer tail, by a recovery that stopped before its end. */
+    const uint32_t stored =
+        wal_timeline_covered(wal_archive_timeline(&salvage->archive, name.timeline), name.segment);
+    const bool is_longer = end.has_record && end.at.at >= wal_name_start(name).at + stored;
+    return is_longer ? tail_make(out, salvage, path, end.at) : NULL;
+}
+
+static Err *file_salvage(Salvage *salvage, WalName name)
 {
     Restore *const restore = salvage->restore;
     if (restore->options->no_salvage) {
         salvage->given_up++;
         return NULL;
     }
+    const char *const text = arena_text(restore->arena, wal_name_text(name).text);
     const char *const path =
-        restore_path(restore, arena_textf(restore->arena, "pg_wal/%s", name), restore->arena);
+        restore_path(restore, arena_textf(restore->arena, "pg_wal/%s", text), restore->arena);
     AUTO(wal_parcel_free) WalParcel *parcel = NULL;
-    AUTO(err_free) Err *err = wal_parcel_make(&parcel, &salvage->to, path);
+    AUTO(err_free) Err *err = parcel_make(&parcel, salvage, name, path);
     if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_REFUSED))
-        return unsound_keep(salvage, name, err);
+        return unsound_keep(salvage, text, err);
+    if (!err && !parcel)
+        return NULL;
     if (!err)
         err = wal_parcel_store(parcel, &salvage->to);
     if (err)
-        return err_hint(err_doing(TAKE(err), "salvaging %s before the restore", name),
+        return err_hint(err_doing(TAKE(err), "salvaging %s before the restore", text),
                         "--no-salvage gives up what the archive has not got");
     restore->result.salvaged_segments++;
     return NULL;
@@ -121,10 +161,9 @@ Err *restore_salvage(Restore *restore)
     TRY(salvage_prepare(&salvage));
     for (size_t i = 0; i < salvage.files.count; i++) {
         WalName name;
-        const char *const text = salvage.files.entries[i].name;
-        if (wal_name_matches(&name, text, restore->from.generation.segment_bytes) &&
+        if (wal_name_matches(&name, salvage.files.entries[i].name, restore->from.generation.segment_bytes) &&
             is_wanted(&salvage, name))
-            TRY(file_salvage(&salvage, text));
+            TRY(file_salvage(&salvage, name));
     }
     if (salvage.given_up)
         report_warn(restore->report, "restore/GIVEN_UP",

@@ -7,6 +7,7 @@
 #include "os/path.h"
 #include "repo/wal_archive.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* A backup history file has ten lines; a start-up file that long is something else. */
@@ -14,6 +15,7 @@ enum { BACKUP_HISTORY_MAX = 64 * 1024 };
 
 struct WalParcel {
     WalName name;
+    WalTail tail; /* the part of the segment that it is; `to` is 0 for a whole file */
     Buf plain;
     Hash128 hash;
     Buf *objects;      /* encoded, one per codec and level in use */
@@ -42,6 +44,16 @@ WalName wal_parcel_name(const WalParcel *parcel)
 Hash128 wal_parcel_hash(const WalParcel *parcel)
 {
     return parcel->hash;
+}
+
+static const WalTail *tail_of(const WalParcel *parcel)
+{
+    return parcel->tail.to ? &parcel->tail : NULL;
+}
+
+static Key key_of(const WalParcel *parcel, const KeyRoot *root)
+{
+    return tail_of(parcel) ? key_wal_tail(root, &parcel->tail) : key_wal(root, parcel->name);
 }
 
 /* ---- judging */
@@ -118,6 +130,7 @@ static Err *object_encode(Buf *out, const WalParcel *parcel, const WalStore *to,
 {
     const WalObjectSpec spec = {.generation = to->generation,
                                 .name = parcel->name,
+                                .tail = tail_of(parcel),
                                 .codec = options->codec,
                                 .level = options->compress_level,
                                 .key = key,
@@ -148,12 +161,16 @@ static Err *parcel_encode(WalParcel *parcel, const WalStore *to)
     return NULL;
 }
 
-/* Consumes the bytes of `plain`. */
-static Err *parcel_make(WalParcel **out, const WalStore *to, WalName name, Buf *plain, const char *folder)
+/* Consumes the bytes of `plain`, the whole file. */
+static Err *parcel_make(WalParcel **out, const WalStore *to, const WalTail *part, Buf *plain,
+                        const char *folder)
 {
-    TRY(plain_judge(to, name, buf_span(plain), folder));
+    TRY(plain_judge(to, part->name, buf_span(plain), folder));
     AUTO(wal_parcel_free) WalParcel *parcel = mem_new(sizeof *parcel);
-    parcel->name = name;
+    parcel->name = part->name;
+    parcel->tail = *part;
+    if (part->to)
+        buf_cut(plain, part->to);
     buf_swap(&parcel->plain, plain);
     parcel->hash = hash128_of(buf_span(&parcel->plain));
     TRY(parcel_encode(parcel, to));
@@ -175,21 +192,37 @@ static size_t size_limit(WalName name)
     return name.segment_bytes;
 }
 
-Err *wal_parcel_make(WalParcel **out, const WalStore *to, const char *path)
+static Err *parcel_read(WalParcel **out, const WalStore *to, const WalTail *part, const char *path)
 {
     AUTO(arena_free) Arena *arena = arena_new();
-    WalName name;
-    TRY(wal_name_parse(&name, path_name(path), to->generation->segment_bytes));
     AUTO(buf_done) Buf plain = {0};
-    TRY(file_read_all(&plain, path, size_limit(name)));
-    return parcel_make(out, to, name, &plain, path_parent(path, arena));
+    TRY(file_read_all(&plain, path, size_limit(part->name)));
+    return parcel_make(out, to, part, &plain, path_parent(path, arena));
+}
+
+Err *wal_parcel_make(WalParcel **out, const WalStore *to, const char *path)
+{
+    WalTail whole = {.to = 0};
+    TRY(wal_name_parse(&whole.name, path_name(path), to->generation->segment_bytes));
+    return parcel_read(out, to, &whole, path);
+}
+
+Err *wal_parcel_make_tail(WalParcel **out, const WalStore *to, const char *path, Lsn end)
+{
+    WalTail tail;
+    TRY(wal_name_parse(&tail.name, path_name(path), to->generation->segment_bytes));
+    assert(tail.name.kind == WAL_NAME_SEGMENT && end.at > wal_name_start(tail.name).at &&
+           end.at < wal_name_end(tail.name).at);
+    tail.from = 0;
+    tail.to = (uint32_t)(end.at - wal_name_start(tail.name).at);
+    return parcel_read(out, to, &tail, path);
 }
 
 Err *wal_parcel_of(WalParcel **out, const WalStore *to, WalName name, Span plain)
 {
     AUTO(buf_done) Buf copy = {0};
     buf_add(&copy, plain.ptr, plain.len);
-    return parcel_make(out, to, name, &copy, NULL);
+    return parcel_make(out, to, &(WalTail){.name = name}, &copy, NULL);
 }
 
 /* ---- storing */
@@ -199,17 +232,18 @@ static Err *there_compare(const WalParcel *parcel, const WalStore *to, const Rep
 {
     const KeyRoot *const root = &to->generation->root;
     AUTO(buf_done) Buf plain = {0};
-    Err *err = wal_object_read(&plain, repo->store, root, parcel->name);
+    Err *err = tail_of(parcel) ? wal_tail_read(&plain, repo->store, root, &parcel->tail)
+                               : wal_object_read(&plain, repo->store, root, parcel->name);
     if (err_is(err, ERR_CORRUPT))
         return err_hint(err_doing(err, "comparing with what the repository %s has", repo->name),
                         "The stored copy is damaged. \"pgstrata verify\" says what else is.");
     TRY(err);
     if (span_equal(buf_span(&plain), buf_span(&parcel->plain)))
-        return store_settle(repo->store, key_wal(root, parcel->name).text);
+        return store_settle(repo->store, key_of(parcel, root).text);
     const Hash128 there = hash128_of(buf_span(&plain));
     return err_hint(
-        err_detail(ERR(EXISTS, "%s is in the repository %s with other content",
-                       wal_name_text(parcel->name).text, repo->name),
+        err_detail(ERR(EXISTS, "%s%s is in the repository %s with other content",
+                       tail_of(parcel) ? "the tail of " : "", wal_name_text(parcel->name).text, repo->name),
                    "There: %zu bytes, XXH3-128 %s. Here: %zu bytes, XXH3-128 %s.", plain.len,
                    hash128_text(&there).text, parcel->plain.len, hash128_text(&parcel->hash).text),
         "Two servers archive under one name. Turn archiving off on the one that is a copy or was replaced "
@@ -228,7 +262,7 @@ static Err *partial_beside(const WalParcel *parcel, const WalStore *to, size_t a
 static Err *parcel_put(const WalParcel *parcel, const WalStore *to, size_t at)
 {
     Repo *const repo = to->set->repos[at];
-    Err *err = repo_put(repo, key_wal(&to->generation->root, parcel->name).text,
+    Err *err = repo_put(repo, key_of(parcel, &to->generation->root).text,
                         buf_span(&parcel->objects[parcel->object_of[at]]));
     if (!err_is(err, ERR_EXISTS))
         return err;

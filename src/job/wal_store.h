@@ -4,8 +4,8 @@
 /*
  * job/wal_store.h - stores files of pg_wal in every repository of a cluster
  *
- * A file (segment, .partial, .history, .backup) is read once, judged, encoded for each codec in use: a parcel. Storing
- * the parcel makes it durable in every repository, or says why not. Parcels may be made ahead by several threads and
+ * A file (segment, .partial, .history, .backup), or the begin of a segment as a tail, is read once, judged, encoded for
+ * each codec in use: a parcel. Storing the parcel makes it durable in every repository, or says why not. Parcels may be made ahead by several threads and
  * stored in the order that counts.
  *
  * Judged is the content against the generation: system id, major, sizes, the address of the first page against the
@@ -37,7 +37,9 @@ typedef struct WalParcel WalParcel;
 /* Reads, judges and encodes the file at `path`, whose last component is its name. USAGE: no name of a WAL file.
  * CORRUPT: the content does not belong under this name. NOT_FOUND. */
 MUST Err *wal_parcel_make(WalParcel **out, const WalStore *to, const char *path);
-/* The same from bytes in memory. */
+/* Of a segment that its server will not finish, the bytes before `end`, which lies inside of it: a tail. */
+MUST Err *wal_parcel_make_tail(WalParcel **out, const WalStore *to, const char *path, Lsn end);
+/* A whole file from bytes in memory. */
 MUST Err *wal_parcel_of(WalParcel **out, const WalStore *to, WalName name, Span plain);
 WalName wal_parcel_name(const WalParcel *parcel);
 Hash128 wal_parcel_hash(const WalParcel *parcel); /* of the plain bytes */

@@ -160,7 +160,63 @@ static void test_wal_store__names_a_damaged_copy(void **state)
     ASSERT_ERR_TEXT(CORRUPT, "repository a", wal_store_file(&world->to, path));
 }
 
+static Lsn inside(const World *world, uint32_t bytes)
+{
+    return (Lsn){wal_name_start(world_name(world, 0)).at + bytes};
+}
+
+static Err *tail_store(const World *world, const char *path, uint32_t bytes)
+{
+    AUTO(wal_parcel_free) WalParcel *parcel = NULL;
+    TRY(wal_parcel_make_tail(&parcel, &world->to, path, inside(world, bytes)));
+    return wal_parcel_store(parcel, &world->to);
+}
+
+static void assert_tail(const World *world, const Repo *repo, uint32_t bytes)
+{
+    const WalTail tail = {world_name(world, 0), 0, bytes};
+    AUTO(buf_done) Buf there = {0};
+    ASSERT_OK(wal_tail_read(&there, repo->store, &world->generation.root, &tail));
+    assert_true(span_equal(buf_span(&there), span_cut(world_segment(world, 0), 0, bytes)));
+}
+
+static void test_wal_store__stores_tails_and_the_whole_segment_beside_them(void **state)
+{
+    World *const world = *state;
+    const char *const path = world_segment_file(world, 0);
+    ASSERT_OK(tail_store(world, path, 9000));
+    ASSERT_OK(tail_store(world, path, 9000)); /* the same again */
+    ASSERT_OK(tail_store(world, path, 20000));
+    assert_tail(world, world->a, 9000);
+    assert_tail(world, world->b, 20000);
+    assert_false(world_has(world, world->a, world_name(world, 0)));
+    ASSERT_OK(wal_store_file(&world->to, path));
+    assert_stored(world, world->b, world_name(world, 0), world_segment(world, 0));
+}
+
+static void test_wal_store__refuses_a_tail_with_other_bytes(void **state)
+{
+    World *const world = *state;
+    const char *const path = world_segment_file(world, 0);
+    ASSERT_OK(tail_store(world, path, 9000));
+    world->stream.data[5000] ^= 1;
+    (void)world_segment_file(world, 0);
+    ASSERT_ERR_TEXT(EXISTS, "the tail of", tail_store(world, path, 9000));
+}
+
+static void test_wal_store__refuses_a_tail_out_of_another_segment(void **state)
+{
+    World *const world = *state;
+    const char *const path =
+        world_file(world, wal_name_text(world_name(world, 0)).text, world_segment(world, 1));
+    ASSERT_ERR_TEXT(CORRUPT, "WAL file", tail_store(world, path, 9000));
+}
+
 UNIT_MAIN(
+    cmocka_unit_test_setup_teardown(test_wal_store__stores_tails_and_the_whole_segment_beside_them, begin,
+                                    done),
+    cmocka_unit_test_setup_teardown(test_wal_store__refuses_a_tail_with_other_bytes, begin, done),
+    cmocka_unit_test_setup_teardown(test_wal_store__refuses_a_tail_out_of_another_segment, begin, done),
     cmocka_unit_test_setup_teardown(test_wal_store__stores_in_every_repository_with_its_codec, begin, done),
     cmocka_unit_test_setup_teardown(test_wal_store__takes_the_same_bytes_again_and_settles_them, begin, done),
     cmocka_unit_test_setup_teardown(test_wal_store__puts_where_it_is_missing, begin, done),

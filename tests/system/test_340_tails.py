@@ -1,0 +1,129 @@
+"""The segment that a server did not finish: restore keeps what was in it as a tail, and the old server may still finish it."""
+import shutil
+
+import pytest
+
+import pgcluster
+import restoring
+import shadow
+
+
+@pytest.fixture
+def story(pgstrata, clusters, major):
+    """Crashed, with commits in a segment that was never finished; the newest mark lies in it."""
+    made = restoring.Protected(pgstrata, clusters, major)
+    made.backup()
+    made.archive_all()
+    made.mark('inside', 20)
+    made.work(20, seed=2)
+    made.cluster.crash()
+    return made
+
+
+def tails(story):
+    return sorted(story.archive.urls[0].glob('main/g1/wal/*/*/*.tail'))
+
+
+def whole(story, tail):
+    return tail.with_name(tail.name[:24] + '.wal')
+
+
+def salvage_only(story):
+    """A restore that is refused when its salvage is done."""
+    story.pgstrata('restore', '--yes', '--target-name=never', code=6)
+    return tails(story)
+
+
+def damaged(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def test_every_commit_comes_back_and_the_old_server_may_go_on(story):
+    crashed = story.shadow.at()
+    tail, = salvage_only(story)
+    assert not whole(story, tail).exists()
+    assert salvage_only(story) == [tail]
+
+    data, _ = story.restore('--target-name=inside')
+    story.check(data, story.shadow.at(mark='inside'))
+    data, run = story.restore()
+    assert 'pinned' in run.out
+    story.check(data, crashed)
+    assert tail.name[:24] in story.pgstrata('info').out
+
+    # The restore was given up: the old server finishes its segment, and archives it whole.
+    story.cluster.start()
+    shadow.compare(story.cluster, crashed)
+    story.work(20, seed=3)
+    story.archive_all()
+    assert whole(story, tail).exists()
+    story.pgstrata('verify')
+    story.work(20, seed=4)
+    story.cluster.crash()
+    run = story.pgstrata('restore', '--yes')
+    assert 'salvaged' in run.err + run.out
+    assert len(tails(story)) == 2
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+    shadow.compare(story.cluster, story.shadow.at())
+    story.cluster.check_pages()
+    story.archive_all()
+    assert story.archive.branches() == ['00000001', '00000002']
+
+
+def test_time_inside_a_tail_and_a_second_life(story):
+    """In place to a moment in the unfinished segment, and then on, crashed, and back to the first life's end."""
+    first_end = story.shadow.at()
+    story.pgstrata('restore', '--yes', f'--target-time={story.shadow.marks["inside"].time.isoformat()}')
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+    shadow.compare(story.cluster, story.shadow.at(mark='inside'))
+    story.cluster.sql('create table second_life as select 2 as n')
+    story.cluster.crash()
+    salvage_only(story)
+    assert [path.name[:8] for path in tails(story)] == ['00000001', '00000002']
+    data, _ = story.restore('--target-timeline=1')
+    story.check(data, first_end)
+    story.pgstrata('restore', '--yes')
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+    shadow.compare(story.cluster, story.shadow.at(mark='inside'))
+    assert story.cluster.value('select n from second_life') == 2
+
+
+@pytest.mark.majors(15)
+def test_a_damaged_tail_is_refused(story):
+    salvage_only(story)
+    tail, = tails(story)
+    data, _ = story.restore()
+    copy = story.started(data)
+    copy.wait_for_recovery_end()
+    copy.stop()
+    data, _ = story.restore()
+    damaged(tail)
+    story.pgstrata('restore', f'--to-dir={story.clusters.folder / "never"}', code=5)
+    story.pgstrata('verify', code=5)
+    got = data / 'pg_wal' / 'RECOVERYXLOG'
+    run = story.pgstrata('archive-get', tail.name[:24], got, cwd=data, code=200)
+    assert not got.exists(), run
+    copy = story.clusters.adopt(story.major, data)
+    with pytest.raises(pgcluster.ServerError):
+        copy.start()
+        copy.wait_for_recovery_end()
+    # With the old directory still there the salvage meets it, and does not write over it.
+    story.pgstrata('restore', '--yes', code=5)
+    shutil.rmtree(story.cluster.data / 'pg_wal')
+    story.pgstrata('restore', '--yes', code=5)
+
+
+@pytest.mark.majors(15)
+def test_a_standby_is_not_given_a_tail(story):
+    """What it is given takes the place of what it has streamed."""
+    tail, = salvage_only(story)
+    data, _ = story.restore('--standby')
+    got = data / 'pg_wal' / 'got'
+    story.pgstrata('archive-get', tail.name[:24], got, cwd=data, code=1)
+    assert not got.exists()
