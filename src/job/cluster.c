@@ -37,7 +37,11 @@ Err *cluster_control_read(ControlFile *out, const char *data_directory)
     ControlCrc crc = {0};
     for (int i = 0; i < CONTROL_TRIES; i++) {
         AUTO(buf_done) Buf bytes = {0};
-        TRY(file_read_all(&bytes, path, CONTROL_BYTES_MAX));
+        Err *err = file_read_all(&bytes, path, CONTROL_BYTES_MAX);
+        if (err_is(err, ERR_NOT_FOUND))
+            return err_hint(err_doing(err, "%s is no data directory of PostgreSQL", data_directory),
+                            "the server tells its own: SHOW data_directory");
+        TRY(err);
         TRY_AS(control_decode(out, &crc, buf_span(&bytes)), "reading %s", path);
         if (control_crc_is_good(crc))
             return NULL;

@@ -65,21 +65,24 @@ void spool_remove(const char *spool_dir, const char *kind, const char *data_dire
         log_debug("emptying the spool: %s", err_text(err));
 }
 
-static Err *file_make(const char *folder, const char *name, Span bytes)
+static Err *file_make(const char *temp, const char *path, Span bytes)
 {
-    AUTO(arena_free) Arena *arena = arena_new();
-    const char *const temp = arena_textf(arena, "%s/" TEMP_PREFIX "%s", folder, name);
     TRY(file_remove(temp));
     AUTO(file_close) File *file = NULL;
     TRY(file_create(&file, temp, SPOOL_FILE_MODE));
     TRY(file_write(file, bytes));
-    return file_rename(temp, path_join(folder, name, arena));
+    return file_rename(temp, path);
 }
 
 bool spool_write(const char *folder, const char *name, Span bytes)
 {
-    AUTO(err_free) Err *err = file_make(folder, name, bytes);
-    if (err)
-        log_debug("writing to the spool: %s", err_text(err));
-    return !err;
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const temp = arena_textf(arena, "%s/" TEMP_PREFIX "%s", folder, name);
+    AUTO(err_free) Err *err = file_make(temp, path_join(folder, name, arena), bytes);
+    if (!err)
+        return true;
+    /* A full disk: what is half must not keep the spool from being used when there is room again. */
+    AUTO(err_free) Err *left = file_remove(temp);
+    log_debug("writing to the spool: %s", err_text(err));
+    return false;
 }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "flow/pool.h"
+#include "pg/control.h"
 #include "repo/place_store.h"
 
 #include <inttypes.h>
@@ -87,6 +88,51 @@ static Err *entry_check(const Following *of, const ManifestEntry *entry)
     return NULL;
 }
 
+/* The control file says of which cluster the files are: a backup may have been copied from another one's repository,
+ * where all its objects have the same names. */
+static Err *control_check(const Following *of, Span bytes)
+{
+    ControlFile control;
+    ControlCrc crc;
+    TRY_AS(control_decode(&control, &crc, bytes), SIDE_CONTROL);
+    const SystemId known = of->generation->system_id;
+    if (known.id && control.system_id.id != known.id)
+        return ERR(CORRUPT, "it is of the cluster with system id %s, its generation is of %s",
+                   system_id_text(control.system_id).text, system_id_text(known).text);
+    return control_crc_is_good(crc) ? NULL : control_crc_error(crc);
+}
+
+/* The one beside the files, where there is one, counts, and not the one among them. */
+static bool has_side_control(const BackupRecord *record)
+{
+    bool is_there = false;
+    for (size_t i = 0; i < record->side_count; i++)
+        is_there |= text_equal(record->side[i].name, SIDE_CONTROL);
+    return is_there;
+}
+
+static Err *entry_control_check(const Following *of, const ManifestEntry *entry)
+{
+    if (!text_equal(entry->path, SIDE_CONTROL) || entry->extent_count != 1 || has_side_control(&of->record))
+        return NULL;
+    const Extent *const extent = &entry->extents[0];
+    const Key key = key_pack(&of->generation->root, extent->label, extent->pack);
+    AUTO(pack_close) PackReader *pack = NULL;
+    AUTO(buf_done) Buf bytes = {0};
+    BufSink to = buf_sink(&bytes, PAGE_BYTES);
+    TRY(pack_open(&pack, of->run->repo->store, &key));
+    TRY(container_read(pack_container(pack), extent->offset, entry->size_bytes, &to.sink));
+    return control_check(of, buf_span(&bytes));
+}
+
+static Err *side_check(const Following *of, PlaceReader *places, const SideItem *item)
+{
+    AUTO(buf_done) Buf bytes = {0};
+    TRY_AS(place_in_packs(of, &item->place), "%s", item->name);
+    TRY_AS(place_get(&bytes, places, &item->place), "%s", item->name);
+    return text_equal(item->name, SIDE_CONTROL) ? control_check(of, buf_span(&bytes)) : NULL;
+}
+
 static Err *manifest_check(const Following *of)
 {
     AUTO(place_reader_free)
@@ -105,6 +151,7 @@ static Err *manifest_check(const Following *of)
         if (is_end)
             break;
         TRY(entry_check(of, &entry));
+        TRY(entry_control_check(of, &entry));
     }
     const ManifestTotals totals = manifest_totals(manifest);
     if (totals.files != of->record.files || totals.size_bytes != of->record.size_bytes)
@@ -112,11 +159,8 @@ static Err *manifest_check(const Following *of)
                    "the manifest has %" PRIu64 " files of %" PRIu64 " bytes, the record says %" PRIu64
                    " of %" PRIu64,
                    totals.files, totals.size_bytes, of->record.files, of->record.size_bytes);
-    for (size_t i = 0; i < of->record.side_count; i++) {
-        AUTO(buf_done) Buf side = {0};
-        TRY_AS(place_in_packs(of, &of->record.side[i].place), "%s", of->record.side[i].name);
-        TRY_AS(place_get(&side, places, &of->record.side[i].place), "%s", of->record.side[i].name);
-    }
+    for (size_t i = 0; i < of->record.side_count; i++)
+        TRY(side_check(of, places, &of->record.side[i]));
     return NULL;
 }
 

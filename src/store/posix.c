@@ -277,13 +277,35 @@ static Err *publish(PosixPut *put)
     return err_become(TAKE(err), ERR_IO);
 }
 
+/* Says whose folder it is, because "permission denied" alone does not tell what to change. */
+static Err *denied_explain(Err *err, const Posix *self)
+{
+    EntryInfo root;
+    Err *stat_err = entry_stat_follow(&root, self->root);
+    const bool is_known = !stat_err && root.kind != ENTRY_ABSENT;
+    err_free(&stat_err);
+    if (!is_known || !err_is(err, ERR_DENIED) || err_hint_text(err)[0])
+        return err;
+    const UserName owner = user_name(root.uid), me = user_current();
+    if (root.uid == geteuid())
+        return err_hint(err, "something in %s is not ours, or closed: chown -R %s %s, then chmod -R u+rwX %s",
+                        self->root, me.text, self->root, self->root);
+    return err_hint(
+        err,
+        "%s belongs to %s, and we run as %s. If the server runs as %s: chown -R %s %s. If not: run as "
+        "root, or sudo -u %s pgstrata …",
+        self->root, owner.text, me.text, me.text, me.text, self->root, owner.text);
+}
+
 static Err *put_commit(StorePut *base)
 {
     PosixPut *const put = (PosixPut *)base;
     TRY_AS(file_sync(put->file), "storing object %s", put->key);
     file_close(&put->file);
     TRY(posix_root_check(put->store));
-    TRY(publish(put));
+    Err *const err = publish(put);
+    if (err)
+        return denied_explain(err, put->store);
     mem_free(&put->temp);
     return NULL;
 }
@@ -325,23 +347,6 @@ static Err *temp_create(File **out, Posix *self, Arena *arena)
     UuidText name;
     TRY(random_uuid(&name));
     return file_create(out, path_join(folder, name.text, arena), FILE_MODE);
-}
-
-/* Says whose folder it is, because "permission denied" alone does not tell what to change. */
-static Err *denied_explain(Err *err, const Posix *self)
-{
-    EntryInfo root;
-    Err *stat_err = entry_stat_follow(&root, self->root);
-    const bool is_known = !stat_err && root.kind != ENTRY_ABSENT;
-    err_free(&stat_err);
-    if (!is_known || !err_is(err, ERR_DENIED) || err_hint_text(err)[0])
-        return err;
-    const UserName owner = user_name(root.uid), me = user_current();
-    return err_hint(
-        err,
-        "%s belongs to %s, and we run as %s. If the server runs as %s: chown -R %s %s. If not: run as "
-        "root, or sudo -u %s pgstrata …",
-        self->root, owner.text, me.text, me.text, me.text, self->root, owner.text);
 }
 
 static Err *posix_put(StorePut **out, Store *store, const char *key, PutOpts opts)

@@ -143,15 +143,6 @@ def test_a_full_repository(backups, folder, clusters, major):
 
 # ---- what is refused, and what a person is told
 
-@pytest.mark.majors(13, 15)
-def test_a_role_without_rights(backups, protected):
-    protected.sql('create role weak login')
-    backups.configure(protected, user='weak')
-    _, run = backups.make(code=1)
-    assert 'db/DENIED' in run.err and 'HINT:' in run.err and 'weak' in run.err
-    assert backups.committed() == [] and not list(backups.repo.glob('main/g1/backup/*'))
-
-
 @pytest.mark.majors(15)
 def test_an_unreachable_server(backups, protected):
     protected.stop()

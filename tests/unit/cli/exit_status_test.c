@@ -21,6 +21,8 @@ static void test_exit_status_of_err__follows_the_table(void **state)
     assert_int_equal(status_of(ERR(BUSY, "x"), 0), 8);
     assert_int_equal(status_of(ERR(USAGE, "x"), 0), 2);
     assert_int_equal(status_of(ERR(IO, "x"), 0), 1);
+    assert_int_equal(status_of(ERR(LIMIT, "x"), 0), 1);
+    assert_int_equal(status_of(ERR(UNSUPPORTED, "x"), 0), 1);
     assert_int_equal(status_of(ERR(CANCELED, "x"), 15), 143);
     assert_int_equal(status_of(ERR(CANCELED, "x"), 0), 1);
     assert_int_equal(status_of(err_new(ERR_AWAY, "src/store/posix.c", 1, "x"), 0), 9);

@@ -266,6 +266,31 @@ static void test_posix_put__survives_a_fault_at_every_call(void **state)
     assert_true(nth > 15);
 }
 
+static void test_posix_put__names_a_used_up_quota(void **state)
+{
+    (void)state;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    AUTO(store_free) Store *store = open_at(folder.path);
+    ASSERT_OK(store_put_all(store, "a/first", TEXT("makes the folders")));
+    int told = 0;
+    for (int nth = 1;; nth++) {
+        fake_fault_at(nth, EDQUOT);
+        AUTO(err_free) Err *err = store_put_all(store, "a/b/k", TEXT("content"));
+        const bool was_hit = fake_fault_hit();
+        fake_fault_at(0, 0);
+        if (!was_hit)
+            break;
+        if (err_is(err, ERR_LIMIT)) {
+            told++;
+            assert_non_null(strstr(err_text(err), "Disk quota exceeded"));
+            assert_non_null(strstr(err_hint_text(err), "the quota of this user"));
+        }
+        assert_int_equal(entries_of(test_path(&folder, ".tmp")), 0);
+        ASSERT_OK(store_remove(store, "a/b/k"));
+    }
+    assert_true(told > 5);
+}
+
 static void test_posix_get__passes_every_fault_on(void **state)
 {
     (void)state;
@@ -383,6 +408,7 @@ UNIT_MAIN(cmocka_unit_test(test_posix_open__wants_its_folder_to_be_there),
           cmocka_unit_test(test_posix_list__passes_over_what_is_not_ours),
           cmocka_unit_test(test_posix_put__sweeps_what_dead_writers_left),
           cmocka_unit_test(test_posix_put__survives_a_fault_at_every_call),
+          cmocka_unit_test(test_posix_put__names_a_used_up_quota),
           cmocka_unit_test(test_posix_get__passes_every_fault_on),
           cmocka_unit_test(test_posix__says_who_lacks_permission),
           cmocka_unit_test(test_posix__leaves_nothing_half_on_a_full_or_readonly_disk))
