@@ -85,6 +85,32 @@ static bool process_matches(Postmaster *out, const char *pid, Arena *arena)
     return !no_server && out->pid == (int64_t)number;
 }
 
+/* Backends outlive a postmaster that was killed until their statement ends. */
+static bool is_server_process(const char *pid, const char *data_directory, Arena *arena)
+{
+    char *program = NULL;
+    if (!lives_in(pid, data_directory, arena))
+        return false;
+    AUTO(err_free) Err *err = path_read_link(&program, arena_textf(arena, "/proc/%s/exe", pid), arena);
+    return !err && text_starts(path_name(program), "postgres"); /* " (deleted)" may follow */
+}
+
+Err *postmaster_orphan_find(int64_t *out_pid, const char *data_directory)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    FolderList processes;
+    uint64_t found = 0;
+    TRY(folder_list(&processes, "/proc", arena));
+    for (size_t i = 0; i < processes.count && !found; i++) {
+        const char *const name = processes.entries[i].name;
+        if (name[0] >= '1' && name[0] <= '9' && is_server_process(name, data_directory, arena) &&
+            !text_u64(&found, name))
+            found = 0;
+    }
+    *out_pid = (int64_t)found;
+    return NULL;
+}
+
 Err *postmaster_list(const Postmaster **out, size_t *count, Arena *arena)
 {
     FolderList processes;

@@ -25,6 +25,10 @@ typedef struct Postmaster {
 /* NOT_FOUND: no server runs there. DENIED: only its owner and root can look. */
 MUST Err *postmaster_read(Postmaster *out, const char *data_directory, Arena *arena);
 
+/* A process of PostgreSQL that still works in `data_directory` (without symbolic links) although its postmaster is gone; 0
+ * when there is none that we may see. */
+MUST Err *postmaster_orphan_find(int64_t *out_pid, const char *data_directory);
+
 /* All that we may look at, by data directory. Texts and array live in the arena. */
 MUST Err *postmaster_list(const Postmaster **out, size_t *count, Arena *arena);
 

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "job/cluster.h"
+#include "job/postmaster.h"
 #include "job/restore_priv.h"
 #include "os/clock.h"
 #include "os/entry.h"
@@ -119,10 +120,11 @@ Err *restore_place_rights(Restore *restore)
 /* ---- what is there */
 
 /* A process id can be somebody else's by now: a server's working folder is its data directory. */
-static Err *server_check(const Restore *restore)
+static Err *pid_file_look(int64_t *out_pid, const Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf text = {0};
+    *out_pid = 0;
     Err *err = file_read_all(&text, restore_path(restore, "postmaster.pid", arena), PID_FILE_BYTES_MAX);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
@@ -134,9 +136,20 @@ static Err *server_check(const Restore *restore)
         return NULL;
     char *folder;
     AUTO(err_free) Err *unknown = path_real(&folder, arena_textf(arena, "/proc/%ld/cwd", pid), arena);
-    if (!unknown && !text_equal(folder, restore->place.folder))
+    if (unknown || text_equal(folder, restore->place.folder))
+        *out_pid = pid;
+    return NULL;
+}
+
+static Err *server_check(const Restore *restore)
+{
+    int64_t pid;
+    TRY(pid_file_look(&pid, restore));
+    if (!pid)
+        TRY(postmaster_orphan_find(&pid, restore->place.folder));
+    if (!pid)
         return NULL;
-    return err_hint(ERR(REFUSED, "a server runs in %s (process %ld)", restore->place.folder, pid),
+    return err_hint(ERR(REFUSED, "a server runs in %s (process %lld)", restore->place.folder, (long long)pid),
                     "stop it first, or restore elsewhere with --to-dir");
 }
 

@@ -1,11 +1,14 @@
 """restore over the cluster itself: what it saves first, which branch it follows, what it refuses."""
+import contextlib
 import datetime
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -94,6 +97,34 @@ def test_a_running_cluster_is_refused(story):
     run = in_place(story, code=7)
     assert 'server' in run.err and 'runs in' in run.err
     assert story.cluster.value('select 1') == 1
+
+
+@pytest.mark.majors(15)
+def test_what_a_killed_server_left_behind_is_refused(story):
+    """kill -9 of the postmaster alone: a backend goes on with its statement, and with writing."""
+    cluster = story.cluster
+    busy = cluster.connect()
+    pid, leader = busy.info.backend_pid, int((cluster.data / 'postmaster.pid').read_text().split()[0])
+
+    def work():
+        with contextlib.suppress(Exception), busy.cursor() as cursor:
+            cursor.execute('do $$ begin loop end loop; end $$')
+    thread = threading.Thread(target=work)
+    thread.start()
+    children = map(int, pathlib.Path(f'/proc/{leader}/task/{leader}/children').read_text().split())
+    idle = {leader, *children} - {pid}
+    try:
+        pgcluster.wait_until(lambda: cluster.value('select state from pg_stat_activity where pid = %s', (pid,)) == 'active',
+                             'the statement runs')
+        os.kill(leader, signal.SIGKILL)
+        pgcluster.wait_until(lambda: all(map(pgcluster.is_gone, idle)), 'all others are gone')
+        assert f'a server runs in {cluster.data} (process {pid})' in in_place(story, code=7).err
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    thread.join()
+    pgcluster.wait_until(lambda: pgcluster.is_gone(pid), 'the backend is gone')
+    in_place(story)
+    running_again(story, story.shadow.at())
 
 
 def test_foreign_and_other_folders_are_refused(story, clusters, major):
