@@ -8,6 +8,12 @@ struct BackupSession {
 };
 
 /* One form up to 14, another from 15 on. */
+/* The files' bytes as the server would write them: as text they would be converted from the database's encoding, and a
+ * tablespace's path with them. */
+#define STOP_COLUMNS                                                                                         \
+    "lsn::text AS lsn, convert_to(labelfile, getdatabaseencoding()) AS labelfile,"                           \
+    " convert_to(spcmapfile, getdatabaseencoding()) AS spcmapfile"
+
 typedef struct BackupCalls {
     const char *start_sql, *start_grant;
     const char *stop_sql, *stop_grant;
@@ -16,14 +22,14 @@ typedef struct BackupCalls {
 static const BackupCalls calls_13 = {
     .start_sql = "SELECT pg_start_backup($1, $2, false) AS lsn",
     .start_grant = "EXECUTE ON FUNCTION pg_start_backup(text, boolean, boolean)",
-    .stop_sql = "SELECT lsn, labelfile, spcmapfile FROM pg_stop_backup(false, false)",
+    .stop_sql = "SELECT " STOP_COLUMNS " FROM pg_stop_backup(false, false)",
     .stop_grant = "EXECUTE ON FUNCTION pg_stop_backup(boolean, boolean)",
 };
 
 static const BackupCalls calls_15 = {
     .start_sql = "SELECT pg_backup_start($1, $2) AS lsn",
     .start_grant = "EXECUTE ON FUNCTION pg_backup_start(text, boolean)",
-    .stop_sql = "SELECT lsn, labelfile, spcmapfile FROM pg_backup_stop(false)",
+    .stop_sql = "SELECT " STOP_COLUMNS " FROM pg_backup_stop(false)",
     .stop_grant = "EXECUTE ON FUNCTION pg_backup_stop(boolean)",
 };
 
@@ -104,13 +110,14 @@ Err *backup_api_stop(BackupStop *out, BackupSession *session)
     AUTO(backup_api_abandon) BackupSession *ending = session;
     const BackupCalls *const calls = calls_of(session->connection);
     AUTO(result_free) Result *stopped = NULL;
-    const Query query = {.sql = calls->stop_sql, .grant = calls->stop_grant};
+    const Query query = {.sql = calls->stop_sql, .is_binary = true, .grant = calls->stop_grant};
     TRY_AS(db_query(&stopped, session->connection, &query), "stopping the backup");
     BackupStop stop = {0};
     TRY(result_lsn(&stop.lsn, stopped, 0, "lsn"));
     TRY(stop_time_read(&stop.time, session->connection));
-    buf_add_text(&stop.label, result_text(stopped, 0, "labelfile"));
-    buf_add_text(&stop.map, result_text(stopped, 0, "spcmapfile"));
+    const Span label = result_bytes(stopped, 0, "labelfile"), map = result_bytes(stopped, 0, "spcmapfile");
+    buf_add(&stop.label, label.ptr, label.len);
+    buf_add(&stop.map, map.ptr, map.len);
     *out = stop;
     mem_free(&ending); /* the backup is over: nothing to abandon, the connection goes on */
     return NULL;

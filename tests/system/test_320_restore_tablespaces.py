@@ -1,4 +1,5 @@
 """restore and what lies outside of the data directory: tablespaces, pg_wal elsewhere, settings of the old server."""
+import os
 import shutil
 import subprocess
 
@@ -24,6 +25,27 @@ def story(pgstrata, clusters, major):
 
 def far_sum(copy):
     return copy.value('select sum(n) from far')
+
+
+@pytest.mark.majors(13, 15)
+def test_a_path_in_another_encoding_stays_as_it_is(story):
+    """A database in EUC_KR makes the folder's name of its own bytes, and says it to us in UTF-8."""
+    cluster, conf = story.cluster, story.pgstrata.conf
+    place = os.fsencode(story.fast.parent) + b'/' + '\ud55c'.encode('euc_kr')
+    os.mkdir(place)
+    shutil.chown(place, pgcluster.server_user(), pgcluster.server_user())
+    cluster.sql("create database old encoding 'EUC_KR' lc_collate 'C' lc_ctype 'C' template template0")
+    cluster.sql(f"create tablespace hangul location '{story.fast.parent}/\ud55c'", dbname='old')
+    cluster.sql('create table here (n int) tablespace hangul')
+    cluster.sql('insert into here values (42)')
+    conf.write_text(conf.read_text().replace('user = postgres', 'user = postgres\ndbname = old'))
+    story.backup()
+    cluster.stop()
+    story.pgstrata('restore', '--yes')
+    cluster.start()
+    cluster.wait_for_recovery_end()
+    assert cluster.value('select n from here') == 42
+    assert os.listdir(place)
 
 
 def test_tablespaces_of_a_clone_stay_below_it(story):
