@@ -4,7 +4,7 @@
     v1/<name>/expected.json   what every reader must find in it:
         major, codec          of the server; of the objects
         objects               every object and the SHA-256 of its bytes, so that a torn checkout is told from a broken reader
-        wal                   every file of the archive and the SHA-256 of its plain bytes
+        wal                   every file of the archive, segments made of tails too, and the SHA-256 of its plain bytes
         backups               label to `links` (path to target) and `files` (path to "mode size sha256", "mode folder" or
                               "tablespace")
         info                  what `pgstrata info` says, without what depends on the host
@@ -61,8 +61,9 @@ def tree(folder):
 
 
 def wal_names(objects):
-    """Names of the archive's files among the keys of objects, as the server knows them."""
-    return sorted(key.rsplit('/', 1)[1].removesuffix('.wal') for key in objects if f'{GENERATION}/wal/' in key)
+    """Names of the archive's files among the keys of objects, and of segments of which there are only tails."""
+    names = {key.rsplit('/', 1)[1].removesuffix('.wal') for key in objects if f'{GENERATION}/wal/' in key}
+    return sorted(names | {name[:24] for name in names if name.endswith('.tail')})
 
 
 def data_files(folder):

@@ -46,7 +46,7 @@ delete from pg_init_privs;
 delete from pg_statistic;
 vacuum full;
 '''
-CONF = {'autovacuum': 'off', 'allow_system_table_mods': 'on', 'min_wal_size': '2MB', 'max_wal_size': '4MB'}
+CONF = {'autovacuum': 'off', 'allow_system_table_mods': 'on', 'min_wal_size': '2MB', 'max_wal_size': '2MB'}
 TABLES = '''
 create table ledger (id int primary key, amount numeric not null, note text not null);
 create table papers (id int primary key, body text not null);

@@ -40,7 +40,7 @@ def test_the_set_tells_every_story():
     assert {timeline['origin'] for one in every for timeline in one['info']['timelines']} == {'setup', 'failover', 'restore'}
     assert any(backup['links'] for one in every for backup in one['backups'].values())
     suffixes = {wal[24:].rsplit('.', 1)[-1] for one in every for wal in one['wal'] if len(wal) >= 24}
-    assert suffixes >= {'', 'partial', 'backup'}
+    assert suffixes >= {'', 'partial', 'backup', 'tail'}
 
 
 def test_the_tree_is_what_was_made(name, expected):
@@ -58,15 +58,22 @@ def test_the_program_restores_every_backup(copy, expected):
         assert not golden.same_files(golden.data_files(data), backup['files'])
 
 
+def got(copy, data, wal):
+    """What archive-get, called in a restored data directory, gives for a name."""
+    copy.run('archive-get', wal, 'pg_wal/RECOVERYXLOG', cwd=data)
+    return golden.sha256(data / 'pg_wal/RECOVERYXLOG')
+
+
 def test_the_program_gives_back_the_archive(copy, expected):
     """archive-get knows the files that a server asks for, segments and histories; without a plan, those of every timeline."""
     data = copy.restore()
     (data / 'pgstrata.plan').unlink()
-    names = [wal for wal in expected['wal'] if len(wal) == 24 or wal.endswith('.history')]
-    for wal in names:
-        copy.run('archive-get', wal, 'pg_wal/RECOVERYXLOG', cwd=data)
-        assert golden.sha256(data / 'pg_wal/RECOVERYXLOG') == expected['wal'][wal], wal
-    assert len(names) > 2
+    made_of_tails = {wal[:24] for wal in expected['wal'] if wal.endswith('.tail')}
+    names = {wal for wal in expected['wal'] if len(wal) == 24 or wal.endswith('.history')} - made_of_tails
+    assert {wal: got(copy, data, wal) for wal in names} == {wal: expected['wal'][wal] for wal in names}
+    for wal in made_of_tails:
+        data = copy.restore(f'--target-timeline={int(wal[:8], 16)}')
+        assert got(copy, data, wal) == expected['wal'][wal]
 
 
 def test_the_reader_finds_all_sound(copy, expected):
