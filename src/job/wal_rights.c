@@ -151,7 +151,9 @@ static Err *plan_says_owner(bool *out, const Judge *judge, Timeline parent)
     return NULL;
 }
 
-/* A failover loses nothing that is archived: no repository has a whole segment of the parent behind the switch point. */
+/* A failover loses nothing that is archived: no repository has a whole segment of the parent behind the switch point.
+ * Tails do not count. What a crashed server had written beyond its standby is lost to production in any failover; that
+ * somebody salvaged it must not stop the new server's archiving. */
 static Err *tip_check(const Judge *judge, const HistoryEntry *parent)
 {
     const uint32_t segment_bytes = judge->to->generation->segment_bytes;

@@ -139,6 +139,33 @@ static void test_wal_rights__branch_behind_the_archived_tip_is_refused(void **st
     ASSERT_OK(check(world, 2));
 }
 
+/* The old primary crashed beyond the switch point, and its last bytes were salvaged. */
+static void test_wal_rights__tail_behind_the_switch_point_does_not_stop_a_failover(void **state)
+{
+    World *const world = *state;
+    AUTO(wal_parcel_free) WalParcel *tail = NULL;
+    ASSERT_OK(wal_store_file(&world->to, world_segment_file(world, 0)));
+    ASSERT_OK(wal_parcel_make_tail(&tail, &world->to, world_segment_file(world, 1),
+                                   (Lsn){end_of(world, 0).at + 9000}));
+    ASSERT_OK(wal_parcel_store(tail, &world->to));
+    history(world, 2, 1, (Lsn){end_of(world, 0).at + 5000});
+    ASSERT_OK(check(world, 2));
+    assert_int_equal(origin_of(world, 2), BRANCH_FAILOVER);
+}
+
+/* A tail is no reason to leave the finished segment in pg_wal. */
+static void test_wal_rights__failover_stores_a_segment_that_was_only_there_as_a_tail(void **state)
+{
+    World *const world = *state;
+    AUTO(wal_parcel_free) WalParcel *tail = NULL;
+    ASSERT_OK(wal_parcel_make_tail(&tail, &world->to, world_segment_file(world, 0),
+                                   (Lsn){wal_name_start(world_name(world, 0)).at + 9000}));
+    ASSERT_OK(wal_parcel_store(tail, &world->to));
+    history(world, 2, 1, (Lsn){end_of(world, 0).at + 5000});
+    ASSERT_OK(check(world, 2));
+    assert_true(world_has(world, world->a, world_name(world, 0)));
+}
+
 static void test_wal_rights__tip_counts_in_every_repository(void **state)
 {
     World *const world = *state;
@@ -294,6 +321,8 @@ UNIT_MAIN(TEST(test_wal_rights__timeline_with_a_record_is_rightful),
           TEST(test_wal_rights__failover_stores_what_the_parent_left_in_pg_wal),
           TEST(test_wal_rights__failover_leaves_what_lies_behind_the_switch_point),
           TEST(test_wal_rights__branch_behind_the_archived_tip_is_refused),
+          TEST(test_wal_rights__tail_behind_the_switch_point_does_not_stop_a_failover),
+          TEST(test_wal_rights__failover_stores_a_segment_that_was_only_there_as_a_tail),
           TEST(test_wal_rights__tip_counts_in_every_repository),
           TEST(test_wal_rights__branch_of_an_older_timeline_is_refused),
           TEST(test_wal_rights__branch_of_no_rightful_timeline_is_refused),
