@@ -227,7 +227,10 @@ static Err *branch_look(BranchLook *look, InfoBackup *backups, Timeline timeline
                          reading->arena));
         look->own_from = lineage_fork(&look->lineage, &production);
     }
-    look->source = (WalSource){reading->repo, reading->generation, &look->info->archive, &look->lineage};
+    look->source = (WalSource){.repo = reading->repo,
+                               .generation = reading->generation,
+                               .archive = &look->info->archive,
+                               .lineage = &look->lineage};
     branch_backups(look, backups);
     windows_find(look);
     gaps_find(look);

@@ -149,7 +149,8 @@ static Err *other_timeline_hint(const Restore *restore, Err *err)
     const uint64_t segment = way->target.lsn.at / restore->from.generation.segment_bytes;
     for (size_t i = 0; i < way->archive.count; i++) {
         const WalTimeline *const other = &way->archive.timelines[i];
-        if (other->timeline.id != way->lineage.timeline.id && wal_timeline_has(other, segment))
+        if (other->timeline.id != way->lineage.timeline.id &&
+            (wal_timeline_has(other, segment) || wal_timeline_covered(other, segment)))
             err = err_hint(err, "timeline %u has WAL at %s: --target-timeline=%u leads there",
                            other->timeline.id, lsn_text(way->target.lsn).text, other->timeline.id);
     }
@@ -319,6 +320,21 @@ static Err *facts_check(Restore *restore)
     return NULL;
 }
 
+/* What only a tail holds, a standby gets from its primary or not at all. */
+static void tail_tell(const Restore *restore)
+{
+    const WalWindow *const window = &restore->way.window;
+    WalSource source = window->source;
+    source.is_whole_only = false;
+    const WalWindow with_tails = wal_window_find(&source, window->start);
+    if (with_tails.end.at <= window->end.at)
+        return;
+    report_note(restore->report, "restore/TAIL",
+                "the archive has the unfinished segment %s up to %s, which a standby is not given",
+                wal_name_text(window->missing).text, lsn_text(with_tails.end).text);
+    report_hint(restore->report, "without --standby a restore recovers what is in it");
+}
+
 Err *restore_way_find(Restore *restore)
 {
     RestoreWay *const way = &restore->way;
@@ -332,9 +348,12 @@ Err *restore_way_find(Restore *restore)
                  .source = {.repo = from->repo,
                             .generation = &from->generation,
                             .archive = &way->archive,
-                            .lineage = &way->lineage}};
+                            .lineage = &way->lineage,
+                            .is_whole_only = restore->place.role == PLAN_STANDBY}};
     TRY(records_load(&seek));
     TRY(backup_choose(&seek));
+    if (seek.source.is_whole_only)
+        tail_tell(restore);
     TRY(facts_check(restore));
     const uint32_t segment = from->generation.segment_bytes;
     RestoreResult *const result = &restore->result;

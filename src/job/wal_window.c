@@ -58,7 +58,7 @@ bool wal_source_copy(LineageCopy *out, const WalSource *source, uint64_t segment
     LineageCopy copy;
     for (size_t at = 0; lineage_copy(&copy, source->lineage, segment, at); at++) {
         const WalTimeline *const timeline = wal_archive_timeline(source->archive, copy.name.timeline);
-        const uint32_t covered = wal_timeline_covered(timeline, segment);
+        const uint32_t covered = source->is_whole_only ? 0 : wal_timeline_covered(timeline, segment);
         if (covered) {
             copy.is_cover = true;
             copy.end = lsn_min(copy.end, (Lsn){wal_name_start(copy.name).at + covered});

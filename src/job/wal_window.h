@@ -29,6 +29,7 @@ typedef struct WalSource {
     const Generation *generation;
     const WalArchive *archive;
     const Lineage *lineage;
+    bool is_whole_only; /* tails do not count: for a standby, which archive-get gives none */
 } WalSource;
 
 typedef struct WalWindow {

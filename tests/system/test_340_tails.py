@@ -57,7 +57,9 @@ def test_every_commit_comes_back_and_the_old_server_may_go_on(story):
     # The restore was given up: the old server finishes its segment, and archives it whole.
     story.cluster.start()
     shadow.compare(story.cluster, crashed)
+    assert 'not yet safe: nothing' in story.pgstrata('info').out
     story.work(20, seed=3)
+    assert 'not yet safe: nothing' not in story.pgstrata('info').out
     story.archive_all()
     assert whole(story, tail).exists()
     story.pgstrata('verify')
@@ -123,7 +125,8 @@ def test_a_damaged_tail_is_refused(story):
 def test_a_standby_is_not_given_a_tail(story):
     """What it is given takes the place of what it has streamed."""
     tail, = salvage_only(story)
-    data, _ = story.restore('--standby')
+    data, run = story.restore('--standby')
+    assert f'unfinished segment {tail.name[:24]}' in run.err, run
     got = data / 'pg_wal' / 'got'
     story.pgstrata('archive-get', tail.name[:24], got, cwd=data, code=1)
     assert not got.exists()

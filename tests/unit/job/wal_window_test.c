@@ -26,7 +26,10 @@ static WalSource look(Archive *archive, uint32_t timeline)
     ASSERT_OK(wal_archive_list(&archive->names, archive->repo, &unit_generation, archive->arena));
     ASSERT_OK(lineage_load(&archive->lineage, archive->repo, &unit_generation, (Timeline){timeline},
                            archive->arena));
-    return (WalSource){archive->repo, &unit_generation, &archive->names, &archive->lineage};
+    return (WalSource){.repo = archive->repo,
+                       .generation = &unit_generation,
+                       .archive = &archive->names,
+                       .lineage = &archive->lineage};
 }
 
 static Archive some_archive(void)
@@ -138,6 +141,8 @@ static void test_wal_window_find__ends_in_the_tail_of_its_last_segment(void **st
     assert_int_equal(window.end.at, SEGMENT(7).at + 0x2008);
     assert_int_equal(window.missing.segment, 7);
     assert_false(window.is_gap);
+    source.is_whole_only = true;
+    assert_int_equal(wal_window_find(&source, SEGMENT(5)).end.at, SEGMENT(7).at);
     put_name(archive.repo, 1, 8); /* now 7 is a hole, and its tail is still good up to its end */
     source = look(&archive, 1);
     window = wal_window_find(&source, SEGMENT(5));
