@@ -63,11 +63,17 @@ def test_every_commit_comes_back_and_the_old_server_may_go_on(story):
     story.archive_all()
     assert whole(story, tail).exists()
     story.pgstrata('verify')
+    # Now with a finished segment that waits for the archiver before the unfinished one.
+    story.cluster.configure({'archive_command': "'/bin/false'"})
+    story.cluster.reload()
+    waiting = story.cluster.switch_wal()
     story.work(20, seed=4)
     story.cluster.crash()
     run = story.pgstrata('restore', '--yes')
     assert 'salvaged' in run.err + run.out
+    assert story.archive.has(waiting)
     assert len(tails(story)) == 2
+    story.cluster.configure({'archive_command': story.archive.command('archive-push', '%p')})
     story.cluster.start()
     story.cluster.wait_for_recovery_end()
     shadow.compare(story.cluster, story.shadow.at())
