@@ -41,6 +41,15 @@ static const char *in_data(const Get *self, const char *name)
     return path_join(self->get->data_directory, name, self->arena);
 }
 
+/* The plan stays in the folder when its recovery has ended on a timeline of its own, and travels with every copy of the
+ * folder. There it would call absent what another recovery needs. */
+static bool plan_is_spent(const Get *self)
+{
+    ControlFile control;
+    AUTO(err_free) Err *err = cluster_control_read(&control, self->get->data_directory);
+    return !err && self->plan.role != PLAN_STANDBY && !plan_stretch(&self->plan, control.checkpoint.timeline);
+}
+
 static Err *plan_read(Get *self)
 {
     AUTO(buf_done) Buf text = {0};
@@ -52,7 +61,9 @@ static Err *plan_read(Get *self)
     TRY(err);
     TRY_AS(plan_parse(&self->plan, arena_bytes(self->arena, buf_span(&text)), self->arena), "reading %s",
            in_data(self, PLAN_FILE_NAME));
-    self->has_plan = true;
+    self->has_plan = !plan_is_spent(self);
+    if (!self->has_plan)
+        self->plan = (Plan){0};
     return NULL;
 }
 

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+import archiving
 import pgcluster
 import restoring
 import shadow
@@ -97,6 +98,25 @@ def test_a_running_cluster_is_refused(story):
     run = in_place(story, code=7)
     assert 'server' in run.err and 'runs in' in run.err
     assert story.cluster.value('select 1') == 1
+
+
+@pytest.mark.majors(13, 15)
+def test_a_copy_of_a_restored_cluster_is_not_held_to_its_plan(story):
+    """The plan of an ended recovery travels with every copy of the folder; it knows nothing of what came later."""
+    story.archive_all()
+    story.cluster.stop()
+    in_place(story)
+    running_again(story, story.shadow.at())
+    data, _ = archiving.base_copy(story.cluster, story.clusters)
+    assert (data / 'pgstrata.plan').exists()
+    story.cluster.sql('create table later as select 7 as n')
+    story.archive_all()
+    settings = data / 'postgresql.auto.conf'
+    settings.write_text(''.join(line for line in settings.read_text().splitlines(True) if 'recovery_target' not in line))
+    copy = archiving.recover_by_archive(story.archive, story.clusters, data)
+    copy.start()
+    copy.wait_for_recovery_end()
+    assert copy.value('select n from later') == 7
 
 
 @pytest.mark.majors(15)
