@@ -264,8 +264,10 @@ static void reached_show(const RestoreCall *restore, const RestoreResult *result
                         ? "pause"
                         : (restore->options.action == RESTORE_SHUTDOWN ? "shut down" : "open for writing"));
     else if (result->has_reached)
-        output_text(out, "the server replayed to LSN %s, last commit %s, and is on timeline %u\n",
-                    lsn_text(result->reached_lsn).text, local_time_text(result->reached_time).text,
+        output_text(out, "the server replayed to LSN %s%s%s and is on timeline %u\n",
+                    lsn_text(result->reached_lsn).text,
+                    instant_is_none(result->reached_time) ? "" : ", last commit ",
+                    instant_is_none(result->reached_time) ? "" : local_time_text(result->reached_time).text,
                     result->reached_timeline.id);
 }
 

@@ -4,6 +4,8 @@
 
 #include "repo/wal_archive.h"
 
+#include <string.h>
+
 /* What is gathered going back from the youngest timeline: for each, where it branched off its parent. */
 typedef struct Ancestry {
     Buf parts; /* of LineagePart, youngest first; begin is set */
@@ -42,6 +44,8 @@ static Lineage ancestry_lineage(const Ancestry *ancestry, uint32_t segment_bytes
         LineagePart *const part = &parts[count - 1 - i];
         *part = found[i];
         part->end = end;
+        /* What the young ones left is the old ones' only up to there: see pg/history.h. */
+        part->begin = lsn_min(part->begin, end);
         end = part->begin;
     }
     return (Lineage){.timeline = found[0].timeline,
@@ -49,6 +53,19 @@ static Lineage ancestry_lineage(const Ancestry *ancestry, uint32_t segment_bytes
                      .count = count,
                      .segment_bytes = segment_bytes,
                      .is_told = ancestry->is_told};
+}
+
+Lineage lineage_until(const Lineage *lineage, Lsn end, Arena *arena)
+{
+    Lineage cut = *lineage;
+    while (cut.count > 1 && end.at <= cut.parts[cut.count - 1].begin.at)
+        cut.count--;
+    LineagePart *const parts = arena_alloc(arena, cut.count * sizeof *parts);
+    memcpy(parts, cut.parts, cut.count * sizeof *parts);
+    parts[cut.count - 1].end = LINEAGE_OPEN;
+    cut.parts = parts;
+    cut.timeline = parts[cut.count - 1].timeline;
+    return cut;
 }
 
 Lineage lineage_of_history(const History *history, uint32_t segment_bytes, Arena *arena)

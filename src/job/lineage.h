@@ -40,6 +40,8 @@ typedef struct Lineage {
 /* The line that ends in `timeline`, as this repository knows it. CORRUPT: a history file that is none. */
 MUST Err *lineage_load(Lineage *out, Repo *repo, const Generation *generation, Timeline timeline,
                        Arena *arena);
+/* The line of the timeline that wrote the byte before `end`: younger ones are left out. */
+Lineage lineage_until(const Lineage *lineage, Lsn end, Arena *arena);
 Lineage lineage_of_history(const History *history, uint32_t segment_bytes, Arena *arena);
 
 /* The youngest rightful timeline, the tip of the production branch; 0 without any record. */

@@ -8,6 +8,7 @@
  */
 #include "base/text.h"
 #include "db/connection.h"
+#include "job/cluster.h"
 #include "job/restore_priv.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -197,17 +198,84 @@ static Err *reached_ask(Answer *out, const Restore *restore, Arena *arena)
     }
 }
 
+/* ---- a server that stops at its target */
+
+static bool is_to_stop(const Restore *restore)
+{
+    return restore->options->action == RESTORE_SHUTDOWN && restore->place.role != PLAN_STANDBY &&
+           restore->way.target.kind != WAL_TARGET_END;
+}
+
+static Err *server_is_gone(bool *out, const Restore *restore, Arena *arena)
+{
+    EntryInfo info;
+    TRY(entry_stat(&info, restore_path(restore, "postmaster.pid", arena)));
+    *out = info.kind == ENTRY_ABSENT;
+    return NULL;
+}
+
+/* It cannot be asked any more: its control file says how far it came. */
+static Err *stop_await(Answer *out, const Restore *restore, Arena *arena)
+{
+    ControlFile control = {.state = CONTROL_STARTING_UP};
+    int64_t moved = clock_monotonic_us();
+    Instant before = INSTANT_NONE;
+    for (bool is_gone = false; !is_gone;) {
+        TRY(signal_check());
+        TRY(server_is_gone(&is_gone, restore, arena));
+        TRY(cluster_control_read(&control, restore->place.folder));
+        if (control.time.us != before.us) {
+            before = control.time;
+            moved = clock_monotonic_us();
+        }
+        if ((clock_monotonic_us() - moved) / 1000 > SILENT_MAX_MS)
+            break;
+        if (!is_gone)
+            clock_sleep_ms(ASK_EVERY_MS);
+    }
+    if (control.state != CONTROL_SHUT_DOWN_IN_RECOVERY)
+        return ERR(IO, "the server did not come to its target to shut down there: it is %s, at %s",
+                   control_state_text(control.state), lsn_text(control.min_recovery_point).text);
+    *out = (Answer){.is_recovering = true,
+                    .replayed = control.min_recovery_point,
+                    .timeline = control.min_recovery_timeline.id,
+                    .last_commit = INSTANT_NONE};
+    return NULL;
+}
+
+/* pg_ctl calls it a failure when the server is gone again before it has looked. */
+static Err *stop_start(Answer *out, const Restore *restore, Arena *arena)
+{
+    AUTO(err_free) Err *start = server_start(restore, arena);
+    if (start && !err_is(start, ERR_IO))
+        return TAKE(start);
+    Err *err = stop_await(out, restore, arena);
+    if (!err || !start)
+        return err;
+    err_free(&err);
+    return TAKE(start); /* it says more: the end of the log */
+}
+
+static Err *reach(Answer *out, Restore *restore, Arena *arena)
+{
+    if (is_to_stop(restore)) {
+        TRY(stop_start(out, restore, arena));
+        restore->result.is_started = true;
+        return NULL;
+    }
+    TRY(server_start(restore, arena));
+    restore->result.is_started = true;
+    progress_phase(restore->options->progress, "waiting for recovery");
+    return reached_ask(out, restore, arena);
+}
+
 Err *restore_start(Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     progress_phase(restore->options->progress, "starting the server");
-    /* A server that is to stop at the target is gone by the time one could ask. */
-    TRY(server_start(restore, arena));
-    restore->result.is_started = true;
-    progress_phase(restore->options->progress, "waiting for recovery");
     Answer answer;
-    Err *const err = reached_ask(&answer, restore, arena);
-    if (err_is(err, ERR_CANCELED))
+    Err *const err = reach(&answer, restore, arena);
+    if (err && (err_is(err, ERR_CANCELED) || !restore->result.is_started))
         return err;
     if (err) {
         report_survived(restore->report, err);

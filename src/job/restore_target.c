@@ -335,6 +335,18 @@ static void tail_tell(const Restore *restore)
     report_hint(restore->report, "without --standby a restore recovers what is in it");
 }
 
+/* Told to follow a timeline that begins behind the target, the server would make one of which it says that it left that
+ * timeline before its begin. A standby has no target and follows the whole line. */
+static void line_cut(Seek *seek)
+{
+    Restore *const restore = seek->restore;
+    RestoreWay *const way = &restore->way;
+    if (!lsn_is_valid(way->end_lsn))
+        return;
+    way->lineage = lineage_until(&way->lineage, way->end_lsn, restore->arena);
+    way->window = wal_window_find(&seek->source, way->backup.start_lsn);
+}
+
 Err *restore_way_find(Restore *restore)
 {
     RestoreWay *const way = &restore->way;
@@ -352,13 +364,15 @@ Err *restore_way_find(Restore *restore)
                             .is_whole_only = restore->place.role == PLAN_STANDBY}};
     TRY(records_load(&seek));
     TRY(backup_choose(&seek));
-    if (seek.source.is_whole_only)
+    if (restore->place.role == PLAN_STANDBY)
         tail_tell(restore);
+    else
+        line_cut(&seek);
     TRY(facts_check(restore));
     const uint32_t segment = from->generation.segment_bytes;
     RestoreResult *const result = &restore->result;
     result->backup = way->backup;
-    result->timeline = timeline;
+    result->timeline = way->lineage.timeline;
     result->end_lsn = way->end_lsn;
     result->end_time = way->end_time;
     result->stop_xid = way->stop_xid;

@@ -68,10 +68,16 @@ static Err *order_check(const HistoryEntry *entry, const HistoryEntry *before, T
     if (before && entry->timeline.id <= before->timeline.id)
         return ERR(CORRUPT, "history file line %u names timeline %" PRIu32 " after %" PRIu32, number,
                    entry->timeline.id, before->timeline.id);
-    if (before && entry->end.at < before->end.at)
-        return ERR(CORRUPT, "history file line %u leaves its timeline at %s, before the one above at %s",
-                   number, lsn_text(entry->end).text, lsn_text(before->end).text);
     return NULL;
+}
+
+/* An ancestor's part ends at the latest where a younger one's does. */
+static void ends_clamp(HistoryEntry *entries, size_t count)
+{
+    for (size_t i = count; i-- > 1;) {
+        if (entries[i - 1].end.at > entries[i].end.at)
+            entries[i - 1].end = entries[i].end;
+    }
 }
 
 Err *history_parse(History *out, Timeline timeline, Span text, Arena *arena)
@@ -95,6 +101,7 @@ Err *history_parse(History *out, Timeline timeline, Span text, Arena *arena)
         TRY(order_check(&entries[count], count ? &entries[count - 1] : NULL, timeline, number));
         count++;
     }
+    ends_clamp(entries, count);
     *out = (History){.timeline = timeline, .entries = entries, .count = count};
     return NULL;
 }

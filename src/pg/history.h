@@ -8,8 +8,13 @@
  * no longer part of this line of descent. Timeline 1 has no file: a History of it has no entries.
  * Format and rules: src/backend/access/transam/timeline.c.
  *
+ * A recovery along timeline 2 that stops before timeline 2 began makes a timeline whose file says that it left timeline 2
+ * before timeline 1 was left. The server reads such a file from the youngest line on, so that timeline 2 has no part in
+ * the line of descent and timeline 1 ends where the new one begins. So do we.
+ *
  * Invariants of a parsed History
- *   1. Timelines ascend strictly and stay below `timeline`; switch LSNs never descend.
+ *   1. Timelines ascend strictly and stay below `timeline`; switch LSNs never descend: one that stands above a lower one
+ *      in the file has become that one.
  */
 #pragma once
 

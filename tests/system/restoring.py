@@ -16,13 +16,17 @@ class Protected:
         self.cluster = clusters(major, **options)
         self.copies = 0
         self.archive.attach(self.cluster)
-        pgstrata.configure({'r1': {'url': self.archive.urls[0]}},
-                           {'main': {'pgdata': self.cluster.data, 'host': self.cluster.run, 'port': self.cluster.port,
-                                     'user': 'postgres'}}, retry_timeout='1s')
+        self.configure(self.cluster)
         pgstrata.env['PATH'] = f'{self.cluster.programs}:{os.environ["PATH"]}'
         self.cluster.start()
         self.shadow = shadow.Shadow(self.cluster)
         self.shadow.create_tables()
+
+    def configure(self, cluster):
+        """Tells the program which server is the cluster's."""
+        self.pgstrata.configure({'r1': {'url': self.archive.urls[0]}},
+                                {'main': {'pgdata': cluster.data, 'host': cluster.run, 'port': cluster.port,
+                                          'user': 'postgres'}}, retry_timeout='1s')
 
     def backup(self, *args, **options):
         self.pgstrata('backup', '--type=full', *args, **options)

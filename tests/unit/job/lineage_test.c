@@ -96,6 +96,40 @@ static void test_lineage_load__names_a_damaged_history(void **state)
                     lineage_load(&lineage, repo, &unit_generation, (Timeline){2}, arena));
 }
 
+/* A branch record tells of a younger switch before an older one: so does a server that stopped before its timeline began. */
+static void test_lineage_load__leaves_out_a_timeline_that_was_never_reached(void **state)
+{
+    (void)state;
+    AUTO(repo_free) Repo *repo = new_repo("main");
+    AUTO(arena_free) Arena *arena = arena_new();
+    put_history(repo, 3, "1\t0/500080\tx\n");
+    put_branch(repo, 5, 3, (Lsn){0x400000});
+    const Lineage lineage = load(repo, 5, arena);
+    assert_part(&lineage.parts[0], 1, 0, 0x400000);
+    assert_part(&lineage.parts[1], 3, 0x400000, 0x400000);
+    assert_part(&lineage.parts[2], 5, 0x400000, UINT64_MAX);
+    assert_int_equal(lineage_timeline_at(&lineage, (Lsn){0x450000}).id, 5);
+}
+
+static void test_lineage_until__ends_with_who_wrote_the_last_byte(void **state)
+{
+    (void)state;
+    AUTO(arena_free) Arena *arena = arena_new();
+    const Lineage whole = three_lives(arena);
+    static const struct {
+        uint64_t end;
+        uint32_t timeline;
+        size_t count;
+    } cases[] = {{0x400000, 1, 1}, {0x500080, 1, 1}, {0x500081, 2, 2}, {0x980000, 2, 2}, {0x980001, 4, 3}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const Lineage cut = lineage_until(&whole, (Lsn){cases[i].end}, arena);
+        assert_int_equal(cut.timeline.id, cases[i].timeline);
+        assert_int_equal(cut.count, cases[i].count);
+        assert_int_equal(cut.parts[cut.count - 1].end.at, UINT64_MAX);
+    }
+    assert_int_equal(whole.parts[0].end.at, 0x500080);
+}
+
 static void test_lineage_production__is_the_youngest_rightful_timeline(void **state)
 {
     (void)state;
@@ -178,6 +212,8 @@ UNIT_MAIN(cmocka_unit_test(test_lineage_load__joins_the_parts_of_a_history),
           cmocka_unit_test(test_lineage_load__goes_by_branch_records_where_history_is_missing),
           cmocka_unit_test(test_lineage_load__says_when_nobody_tells_of_ancestors),
           cmocka_unit_test(test_lineage_load__names_a_damaged_history),
+          cmocka_unit_test(test_lineage_load__leaves_out_a_timeline_that_was_never_reached),
+          cmocka_unit_test(test_lineage_until__ends_with_who_wrote_the_last_byte),
           cmocka_unit_test(test_lineage_production__is_the_youngest_rightful_timeline),
           cmocka_unit_test(test_lineage_has_backup__asks_who_wrote_the_last_byte),
           cmocka_unit_test(test_lineage_copy__takes_the_youngest_that_had_begun),

@@ -70,7 +70,6 @@ static void test_history_parse__refuses_what_cannot_be(void **state)
         "0\t0/1\tr\n",
         "1\t0/1\tr\n1\t0/2\tr\n", /* the same timeline twice */
         "2\t0/1\tr\n1\t0/2\tr\n", /* timelines descend */
-        "1\t0/2\tr\n2\t0/1\tr\n", /* switch points descend */
         "1\t0/1\tr\n5\t0/2\tr\n", /* its own ancestor */
         "1\t0/1\tr\n9\t0/2\tr\n", /* younger than itself */
         "4294967296\t0/1\tr\n",
@@ -81,8 +80,23 @@ static void test_history_parse__refuses_what_cannot_be(void **state)
         ASSERT_ERR(CORRUPT, history_parse(&history, (Timeline){5}, fixture_text(bad[i]), arena));
     ASSERT_ERR(CORRUPT, history_parse(&history, (Timeline){5}, span_of("1\t0/1\t\0\n", 8), arena));
     ASSERT_ERR_TEXT(CORRUPT, "line 3",
-                    history_parse(&history, (Timeline){5}, fixture_text("#\n1\t0/2\n2 0/1"), arena));
+                    history_parse(&history, (Timeline){5}, fixture_text("#\n1\t0/2\n1 0/3"), arena));
     assert_int_equal(history.count, 77);
+}
+
+/* What a server writes that followed timeline 3 and stopped before timeline 2 began. */
+static void test_history_parse__reads_from_the_youngest_on(void **state)
+{
+    (void)state;
+    const History history = parsed(4, "1\t0/5000000\tx\n2\t0/7000000\ty\n3\t0/3000000\tz\n");
+    assert_int_equal(history.count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(history.entries[i].end.at, 0x3000000);
+    Lsn begin, end;
+    assert_true(history_find(&begin, &end, &history, (Timeline){2}));
+    assert_true(begin.at == end.at);
+    assert_int_equal(history_timeline_at(&history, (Lsn){0x2ffffff}).id, 1);
+    assert_int_equal(history_timeline_at(&history, (Lsn){0x3000000}).id, 4);
 }
 
 static void test_history_parse__has_a_bound(void **state)
@@ -134,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_history__is_read_back_as_servers_write_it),
         cmocka_unit_test(test_history_parse__skips_comments_and_needs_no_reason),
         cmocka_unit_test(test_history_parse__refuses_what_cannot_be),
+        cmocka_unit_test(test_history_parse__reads_from_the_youngest_on),
         cmocka_unit_test(test_history_parse__has_a_bound),
         cmocka_unit_test(test_history_find__gives_each_timeline_its_part),
         cmocka_unit_test(test_history_timeline_at__switches_at_the_switch_point),

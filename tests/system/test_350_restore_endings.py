@@ -1,0 +1,179 @@
+"""restore to its end: what the server does at the target, the end of a backup, who owns the archive afterwards, and again."""
+import json
+import re
+
+import pytest
+
+import archiving
+import pgcluster
+import restoring
+import shadow
+
+
+@pytest.fixture
+def story(pgstrata, clusters, major):
+    made = restoring.Protected(pgstrata, clusters, major)
+    made.mark('before the backup')
+    made.backup()
+    return made
+
+
+# ---- at the target
+
+def test_it_pauses_at_the_target_and_goes_on_when_told(story):
+    story.mark('here')
+    story.work(seed=2)
+    story.archive_all()
+    data, run = story.restore('--target-name=here', '--target-action=pause', '--output=json')
+    copy = story.started(data)
+    pgcluster.wait_until(lambda: copy.value('select pg_is_wal_replay_paused()'), 'recovery pauses')
+    assert copy.value('select pg_last_wal_replay_lsn()::text') == json.loads(run.out)['end_lsn']
+    shadow.compare(copy, story.shadow.at(mark='here'))
+    copy.sql('select pg_wal_replay_resume()')
+    copy.wait_for_recovery_end()
+    shadow.compare(copy, story.shadow.at(mark='here'))
+    copy.stop()
+    data, run = story.restore('--target-name=here', '--target-action=pause', '--start', '--isolate', '--output=json')
+    said = json.loads(run.out)
+    assert said['reached_lsn'] == said['end_lsn'] and said['reached_timeline'] == 1
+    story.clusters.adopt(story.major, data).stop()
+
+
+def test_it_shuts_down_at_the_target(story):
+    story.mark('here')
+    story.work(seed=2)
+    story.archive_all()
+    data, run = story.restore('--target-name=here', '--target-action=shutdown', '--start', '--isolate', '--output=json')
+    said = json.loads(run.out)
+    assert said['reached_lsn'] == said['end_lsn'] and said['reached_timeline'] == 1
+    copy = story.clusters.adopt(story.major, data)
+    assert not copy.is_running()
+    copy.configure({'recovery_target_action': "'promote'", 'hba_file': f"'{data}/pg_hba.conf'"}, 'postgresql.auto.conf')
+    story.check(data, story.shadow.at(mark='here'))
+
+
+def test_the_end_of_a_backup_is_a_target(story):
+    story.work(seed=2)
+    story.archive_all()
+    data, run = story.restore('--target-immediate', '--target-action=pause', '--output=json')
+    copy = story.started(data)
+    pgcluster.wait_until(lambda: copy.value('select pg_is_wal_replay_paused()'), 'recovery pauses')
+    assert copy.value('select pg_last_wal_replay_lsn()::text') == json.loads(run.out)['end_lsn']
+    shadow.compare(copy, story.shadow.at(mark='before the backup'))
+    copy.stop()
+    data, _ = story.restore('--target-immediate')
+    story.check(data, story.shadow.at(mark='before the backup'))
+
+
+def test_a_standbys_backup_is_restored(story):
+    """A standby writes nothing into WAL that ends its backup: the copy is consistent where its control file says."""
+    primary = f'host={story.cluster.run} port={story.cluster.port} user=postgres'
+    data, _ = story.restore('--standby', f'--primary-conninfo={primary}')
+    standby = story.started(data)
+    standby.configure({'archive_mode': 'off'}, 'postgresql.auto.conf')
+    story.mark('on the standby', seed=2)
+    lsn = story.cluster.value('select pg_current_wal_lsn()::text')
+    pgcluster.wait_until(lambda: standby.value(f"select pg_last_wal_replay_lsn() >= '{lsn}'"), 'the standby has all')
+    story.cluster.sql('checkpoint')
+    story.archive_all()
+    story.configure(standby)
+    story.backup()
+    standby.stop()
+    story.configure(story.cluster)
+    story.mark('later', seed=3)
+    story.work(seed=4)
+    story.archive_all()
+    newest = sorted(path.parent.name for path in story.archive.urls[0].glob('main/g1/backup/*/backup'))[-1]
+    for args, state in (([], story.shadow.at()), (['--target-name=later'], story.shadow.at(mark='later')),
+                        (['--target-immediate'], story.shadow.at(mark='on the standby'))):
+        data, run = story.restore(*args)
+        assert f'backup: {newest}' in run.out
+        story.check(data, state)
+
+
+# ---- who owns the archive
+
+def test_what_is_not_salvaged_is_given_up(story):
+    story.mark('archived')
+    story.archive_all()
+    story.work(seed=2)
+    story.cluster.crash()
+    held = story.archive.objects()
+    run = story.pgstrata('restore', '--yes', '--no-salvage', code=3)
+    assert re.search(r'\d+ files of WAL in \S+/pg_wal are not in the archive and were given up', run.err), run
+    assert story.archive.objects() == held
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+    shadow.compare(story.cluster, story.shadow.at(mark='archived'))
+
+
+def test_a_copy_takes_over(story):
+    """The restored copy is the rightful owner: it archives, and its timeline is production's, whatever the old server
+    still writes."""
+    story.work(seed=2)
+    story.archive_all()
+    state = story.shadow.at()
+    story.cluster.stop()
+    data, _ = story.restore('--takeover')
+    assert not (data / 'pgstrata.clone').exists()
+    copy = story.started(data)
+    copy.wait_for_recovery_end()
+    shadow.compare(copy, state)
+    copy.sql('create table owned as select 7 as n')
+    archiving.end_segment(story.archive, copy)
+    assert story.archive.branches() == ['00000001', '00000002']
+    copy.stop()
+    story.cluster.start()
+    story.cluster.sql('drop table shadow_events')
+    story.archive_all()
+    again, _ = story.restore()
+    clone = story.started(again)
+    clone.wait_for_recovery_end()
+    assert clone.value('select n from owned') == 7
+    shadow.compare(clone, state)
+    clone.stop()
+
+
+# ---- branches
+
+@pytest.fixture
+def forked(story):
+    """Two lines of descent: timeline 1 went on behind the fork, timeline 2 is production's."""
+    story.mark('early')
+    story.archive_all()
+    story.mark('fork', seed=2)
+    story.archive_all()
+    story.mark('old', seed=3)
+    story.old_end = story.archive_all()
+    in_place(story, '--target-name=fork')
+    story.cluster.sql('create table new_branch as select 7 as n')
+    story.archive_all()
+    return story
+
+
+def in_place(story, *args):
+    story.cluster.stop()
+    story.pgstrata('restore', '--yes', *args)
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+
+
+def test_a_second_try_to_an_earlier_moment(forked):
+    """The first moment was not early enough. The second lies before the fork: it is of the parent's part of the branch, and
+    every line must still be reachable afterwards, the new one too."""
+    early = forked.shadow.at(mark='early')
+    in_place(forked, '--target-name=early')
+    shadow.compare(forked.cluster, early)
+    forked.cluster.sql('create table third as select 8 as n')
+    forked.archive_all()
+    assert forked.archive.branches() == ['00000001', '00000002', '00000003']
+    for args, new_branch, third in (([], None, 8), (['--target-timeline=2'], 7, None)):
+        data, run = forked.restore(*args)
+        copy = forked.started(data)
+        copy.wait_for_recovery_end()
+        assert copy.value("select to_regclass('new_branch') is not null") == (new_branch is not None), run
+        assert copy.value("select to_regclass('third') is not null") == (third is not None), run
+        shadow.compare(copy, early if third else forked.shadow.at(mark='fork'))
+        copy.stop()
+    data, _ = forked.restore('--target-timeline=1')
+    forked.check(data, forked.shadow.at())
