@@ -327,10 +327,23 @@ Err *restore_place_begin(Restore *restore)
     return folder_sync(global);
 }
 
+Err *restore_file_mode(mode_t *out, const Restore *restore)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    EntryInfo info;
+    TRY(entry_stat(&info, restore_path(restore, "global", arena)));
+    *out = info.mode & 0040 ? 0640 : 0600;
+    return NULL;
+}
+
+/* The server takes the modes of new files from its data directory's. */
 Err *restore_place_end(Restore *restore, Span control)
 {
     AUTO(arena_free) Arena *arena = arena_new();
-    TRY(file_write_durable(restore_path(restore, "global/pg_control", arena), control, 0600));
+    mode_t mode;
+    TRY(restore_file_mode(&mode, restore));
+    TRY(file_write_durable(restore_path(restore, "global/pg_control", arena), control, mode));
+    TRY(entry_set_mode(restore->place.folder, mode & 0040 ? 0750 : 0700));
     TRY(file_remove(restore_path(restore, RESTORE_MARKER, arena)));
     return folder_sync(restore->place.folder);
 }

@@ -88,6 +88,8 @@ MUST Err *restore_place_judge(Restore *restore);
 MUST Err *restore_place_confirm(const Restore *restore);
 /* Marker there, pg_control gone, all durable. */
 MUST Err *restore_place_begin(Restore *restore);
+/* 0600, or 0640 where the folders of the backup are open to the group (initdb --allow-group-access). */
+MUST Err *restore_file_mode(mode_t *out, const Restore *restore);
 /* pg_control there, marker gone, all durable. */
 MUST Err *restore_place_end(Restore *restore, Span control);
 /* Moves what is in the data directory at `path` beside it. */

@@ -48,8 +48,6 @@ static const char *const elsewhere[] = {
     "data_directory", "hba_file", "ident_file", "external_pid_file", NULL,
 };
 
-enum { CONF_MODE = 0600 };
-
 typedef struct Writing {
     Restore *restore;
     ControlFile control;
@@ -65,7 +63,9 @@ static void writing_done(Writing *writing)
 
 static Err *file_put(const Writing *writing, const char *name, Span bytes)
 {
-    return file_write_durable(restore_path(writing->restore, name, writing->arena), bytes, CONF_MODE);
+    mode_t mode;
+    TRY(restore_file_mode(&mode, writing->restore));
+    return file_write_durable(restore_path(writing->restore, name, writing->arena), bytes, mode);
 }
 
 /* An absent file is an empty one. */

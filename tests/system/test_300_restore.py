@@ -1,4 +1,6 @@
 """restore: every kind of target, compared by content with what was there at that moment."""
+import subprocess
+
 import pytest
 
 import restoring
@@ -33,3 +35,18 @@ def test_every_target_gives_what_was_there(story):
         data, run = story.restore(*args)
         print(run)
         story.check(data, state)
+
+
+@pytest.mark.majors(15)
+def test_a_cluster_open_to_its_group_stays_so(pgstrata, clusters, major):
+    story = restoring.Protected(pgstrata, clusters, major)
+    story.cluster.stop()
+    subprocess.run(['chmod', '-R', 'u=rwX,g=rX,o=', story.cluster.data], check=True)
+    story.cluster.start()
+    story.work()
+    story.backup()
+    story.archive_all()
+    data, _ = story.restore()
+    for path in data, data / 'base', data / 'PG_VERSION', data / 'global/pg_control', data / 'postgresql.auto.conf':
+        assert path.stat().st_mode & 0o777 == (0o750 if path.is_dir() else 0o640), path
+    story.check(data, story.shadow.at())
