@@ -52,9 +52,9 @@ Sha256Text sha256_text(const Sha256 *hash);
 /* Exactly 64 hexadecimal digits, either case; false on anything else. */
 bool sha256_parse(Sha256 *out, const char *text);
 
-/* SHA-256 in the same manner. UNSUPPORTED when the system's OpenSSL configuration takes SHA-256 away. */
+/* SHA-256 in the same manner. */
 typedef struct Sha256Stream Sha256Stream;
-MUST Err *sha256_stream_new(Sha256Stream **out);
+MUST Sha256Stream *sha256_stream_new(void);
 void sha256_stream_add(Sha256Stream *stream, Span bytes);
 Sha256 sha256_stream_end(Sha256Stream *stream);
 void sha256_stream_free(Sha256Stream **stream);

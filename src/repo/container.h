@@ -14,12 +14,13 @@
  * Invariants
  *   1. A reader hands out no byte that it has not checked: head and index against the trailer, frames against the index.
  *   2. An object under another object's key is CORRUPT: the head carries the name.
- *   3. container_load() and container_verify() also compare the SHA-256 of the whole: no flipped bit gets past them.
+ *   3. container_load(), container_land() and container_verify() also compare the SHA-256 of the whole: no flipped bit gets past them.
  *
  * Ownership: a writer borrows its sink, a reader its store. Threads: each writer and reader belongs to one thread.
  */
 #pragma once
 
+#include "flow/landing.h"
 #include "repo/frame.h"
 #include "store/store.h"
 
@@ -132,3 +133,13 @@ MUST Err *container_verify(ContainerSummary *out, Store *store, const char *key,
 /* Appends all plain bytes of a small object to `plain`: one read, everything checked. LIMIT beyond `limit_bytes`. */
 MUST Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
                          size_t limit_bytes);
+
+typedef struct ContainerLandOpts {
+    size_t limit_bytes; /* a larger object is LIMIT */
+    int jobs;           /* threads that decode; 0: the calling one, which then lands the frames in order */
+} ContainerLandOpts;
+
+/* The same for an object of any size, its plain bytes to any place. Only success means that all was checked: after an
+ * error what has landed is void. */
+MUST Err *container_land(Landing *to, Store *store, const char *key, const ContainerExpect *expect,
+                         ContainerLandOpts opts);

@@ -260,6 +260,13 @@ static Err *frame_entry_decode(FramePlace *out, Dec *dec, uint64_t *stored_at, u
     return NULL;
 }
 
+Err *frame_doing(Err *err, const char *key, const FramePlace *frame, size_t number)
+{
+    return err_doing(err, "object %s, frame %zu at %lu (plain bytes %lu to %lu)", key, number,
+                     (unsigned long)frame->stored_offset, (unsigned long)frame->plain_offset,
+                     (unsigned long)(frame->plain_offset + frame->info.plain_bytes));
+}
+
 Err *index_decode(FramePlace **frames, uint64_t *head_bytes, Span index, const ContainerTrailer *trailer)
 {
     TRY(sections_check(index));

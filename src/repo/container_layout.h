@@ -66,6 +66,9 @@ typedef struct FramePlace {
     FrameInfo info;
 } FramePlace;
 
+/* Says in which frame of the object `key` it happened. */
+Err *frame_doing(Err *err, const char *key, const FramePlace *frame, size_t number);
+
 /* Checks the sections and lays out the frames; `*frames` (mem_free) has trailer->frame_count of them, NULL for none.
  * `*head_bytes` is what the frames leave for the head. */
 MUST Err *index_decode(FramePlace **frames, uint64_t *head_bytes, Span index,

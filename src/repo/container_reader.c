@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "repo/container.h"
 #include "repo/container_layout.h"
+#include "repo/frame_pool.h"
 
 #include <assert.h>
 #include <string.h>
@@ -210,14 +211,6 @@ bool container_frame_at(FrameSpan *out, const ContainerReader *reader, uint64_t 
     return true;
 }
 
-static Err *frame_doing(Err *err, const ContainerReader *reader, size_t number)
-{
-    const FramePlace *const frame = &reader->frames[number];
-    return err_doing(err, "object %s, frame %zu at %lu (plain bytes %lu to %lu)", reader->key, number,
-                     (unsigned long)frame->stored_offset, (unsigned long)frame->plain_offset,
-                     (unsigned long)(frame->plain_offset + frame->info.plain_bytes));
-}
-
 static size_t frame_plain_largest(const ContainerReader *reader)
 {
     size_t largest = 0;
@@ -236,7 +229,7 @@ static Err *frame_take(ContainerReader *reader, size_t number, Span stored)
     reader->plain_for = NO_FRAME;
     Err *const err = frame_decode(reader->plain, reader->codec, stored, &reader->frames[number].info);
     if (err)
-        return frame_doing(err, reader, number);
+        return frame_doing(err, reader->key, &reader->frames[number], number);
     reader->plain_for = number;
     return NULL;
 }
@@ -395,9 +388,8 @@ static const SinkOps whole_sink_ops = {
 Err *container_verify(ContainerSummary *out, Store *store, const char *key, const ContainerExpect *expect)
 {
     AUTO(container_close) ContainerReader *reader = NULL;
-    AUTO(sha256_stream_free) Sha256Stream *sha = NULL;
+    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
     TRY(container_open(&reader, store, key, expect));
-    TRY(sha256_stream_new(&sha));
     WholeSink whole = {
         .sink = {.ops = &whole_sink_ops},
         .frames = frame_sink(reader, 0, reader->info.summary.frames, NULL),
@@ -409,41 +401,57 @@ Err *container_verify(ContainerSummary *out, Store *store, const char *key, cons
     return NULL;
 }
 
-/* Appends all plain bytes of an object that is in reader->last as a whole. */
-static Err *frames_load(Buf *plain, ContainerReader *reader)
+typedef struct ShaWork {
+    ContainerReader *reader;
+    Sha256Stream *stream;
+} ShaWork;
+
+/* The SHA-256 of an object that is in reader->last as a whole. */
+static Err *sha_work(void *arg)
 {
-    const size_t before = plain->len;
-    buf_reserve(plain, reader->info.summary.plain_bytes);
-    for (size_t i = 0; i < reader->info.summary.frames; i++) {
-        const FramePlace *const frame = &reader->frames[i];
-        const Span stored =
-            span_cut(buf_span(&reader->last), (size_t)frame->stored_offset, frame->info.stored_bytes);
-        Err *const err = frame_decode(plain->data + plain->len, reader->codec, stored, &frame->info);
-        if (err) {
-            buf_cut(plain, before);
-            return frame_doing(err, reader, i);
-        }
-        buf_grown(plain, frame->info.plain_bytes);
-    }
-    return NULL;
+    const ShaWork *const work = arg;
+    sha256_stream_add(work->stream,
+                      span_cut(buf_span(&work->reader->last), 0, (size_t)work->reader->sha_offset));
+    return sha_check(work->reader, work->stream);
+}
+
+static Err *frames_land(Landing *to, ContainerReader *reader, int jobs)
+{
+    AUTO(sha256_stream_free) Sha256Stream *stream = sha256_stream_new();
+    ShaWork sha = {reader, stream};
+    TRY(land_begin(to, reader->info.summary.plain_bytes));
+    return frame_list_land(to, &(FrameReading){.key = reader->key,
+                                               .object = buf_span(&reader->last),
+                                               .codec = reader->info.codec,
+                                               .frames = reader->frames,
+                                               .count = reader->info.summary.frames,
+                                               .jobs = jobs,
+                                               .aside = sha_work,
+                                               .arg = &sha});
+}
+
+Err *container_land(Landing *to, Store *store, const char *key, const ContainerExpect *expect,
+                    ContainerLandOpts opts)
+{
+    AUTO(container_close) ContainerReader *reader = reader_new(store, key);
+    /* Stored bytes exceed the plain ones by head, tail and 1 part in 16 at most. */
+    const size_t stored_max = opts.limit_bytes + opts.limit_bytes / 16 + 2 * (size_t)CONTAINER_HEAD_MAX;
+    TRY(store_get_all(&reader->last, store, key, RANGE_ALL, stored_max));
+    reader->last_begin = 0;
+    TRY(reader_decode(reader, expect));
+    if (reader->info.summary.plain_bytes > opts.limit_bytes)
+        return ERR(LIMIT, "object %s has %lu plain bytes, at most %zu are read", key,
+                   (unsigned long)reader->info.summary.plain_bytes, opts.limit_bytes);
+    return frames_land(to, reader, opts.jobs);
 }
 
 Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
                     size_t limit_bytes)
 {
-    AUTO(container_close) ContainerReader *reader = reader_new(store, key);
-    AUTO(sha256_stream_free) Sha256Stream *sha = NULL;
-    /* Stored bytes exceed the plain ones by head, tail and 1 part in 16 at most. */
-    const size_t stored_max = limit_bytes + limit_bytes / 16 + 2 * (size_t)CONTAINER_HEAD_MAX;
-    TRY(store_get_all(&reader->last, store, key, RANGE_ALL, stored_max));
-    reader->last_begin = 0;
-    TRY(reader_decode(reader, expect));
-    if (reader->info.summary.plain_bytes > limit_bytes)
-        return ERR(LIMIT, "object %s has %lu plain bytes, at most %zu are read", key,
-                   (unsigned long)reader->info.summary.plain_bytes, limit_bytes);
-
-    TRY(sha256_stream_new(&sha));
-    sha256_stream_add(sha, span_cut(buf_span(&reader->last), 0, (size_t)reader->sha_offset));
-    TRY(sha_check(reader, sha));
-    return frames_load(plain, reader);
+    BufLanding to = buf_landing(plain);
+    Err *const err =
+        container_land(&to.landing, store, key, expect, (ContainerLandOpts){.limit_bytes = limit_bytes});
+    if (err)
+        buf_cut(plain, to.before);
+    return err;
 }

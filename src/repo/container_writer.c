@@ -53,7 +53,7 @@ Err *container_begin(ContainerWriter **out, const ContainerSpec *spec, Sink *to)
     AUTO(container_writer_free) ContainerWriter *writer = mem_new(sizeof *writer);
     writer->to = to;
     TRY(codec_new(&writer->codec, spec->codec, spec->level));
-    TRY(sha256_stream_new(&writer->sha));
+    writer->sha = sha256_stream_new();
     TRY(put_head(writer, spec));
     *out = TAKE(writer);
     return NULL;

@@ -2,21 +2,44 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * repo/frame_pool.h - cuts bytes into frames and compresses them in several threads
+ * repo/frame_pool.h - compresses and decompresses the frames of one object in several threads
  *
- * The container gets them in order; its bytes are the same with any number of threads.
+ * Bytes are read in the calling thread, in order, while other threads compress what was read before; the frames come
+ * out in order and are the same with any number of threads. Decompressed frames land wherever their thread comes to them.
+ * Either way only a few MiB of plain bytes are in memory at a time.
  */
 #pragma once
 
-#include "repo/container.h"
+#include "flow/landing.h"
+#include "repo/container_layout.h"
 
-typedef struct FramePool {
-    CodecKind codec; /* as the container's */
+typedef struct FrameMaking {
+    CodecKind codec;
     int level;
-    int jobs; /* threads; 0 and 1: the calling one alone */
-    /* Something else to do at the same time, in one of the threads; NULL: nothing. */
+    int jobs;            /* threads, the calling one included; 0 and 1: that alone */
+    uint64_t size_bytes; /* of all */
+    /* Gives the next `size` bytes. Called in order, in the calling thread. */
+    Err *(*read)(void *arg, uint8_t *to, size_t size);
+    void *arg;
+} FrameMaking;
+
+typedef struct FrameList FrameList;
+
+MUST Err *frame_list_make(FrameList **out, const FrameMaking *how);
+MUST Err *frame_list_put(ContainerWriter *writer, const FrameList *list);
+void frame_list_free(FrameList **list);
+
+typedef struct FrameReading {
+    const char *key; /* of the object, for messages */
+    Span object;     /* its bytes, at least up to the last frame's end */
+    CodecKind codec;
+    const FramePlace *frames;
+    size_t count;
+    int jobs; /* threads; 0 and 1: the calling one */
+    /* Something else to do at the same time; NULL: nothing. */
     Err *(*aside)(void *arg);
     void *arg;
-} FramePool;
+} FrameReading;
 
-MUST Err *frame_pool_write(ContainerWriter *writer, Span plain, const FramePool *how);
+/* Decodes and checks every frame and lands it. With one thread they land in order. CORRUPT. */
+MUST Err *frame_list_land(Landing *to, const FrameReading *what);

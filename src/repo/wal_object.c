@@ -45,52 +45,17 @@ static Err *facts_decode(WalFacts *out, Span bytes)
     return NULL;
 }
 
-/* The records of a segment as the bytes of a summary. What ends inside a page is filled up with zeros. */
-static Err *summary_make(Buf *out, Span plain)
-{
-    WalSegmentHead head;
-    TRY(wal_segment_head_decode(&head, plain));
-    AUTO(wal_summary_done) WalSummary summary;
-    wal_summary_init(&summary, head.version);
-    AUTO(wal_reader_free) WalReader *reader = wal_reader_new(&head, wal_summary_entry, &summary);
-    const size_t whole = plain.len - plain.len % PAGE_BYTES;
-    const Span rest = span_cut(plain, whole, SIZE_MAX);
-    TRY(wal_reader_push(reader, span_cut(plain, 0, whole)));
-    if (rest.len) {
-        uint8_t page[PAGE_BYTES] = {0};
-        memcpy(page, rest.ptr, rest.len);
-        TRY(wal_reader_push(reader, span_of(page, sizeof page)));
-    }
-    wal_summary_finish(&summary, reader);
-    wal_index_summary_encode(out, &summary);
-    return NULL;
-}
-
-typedef struct Indexing {
-    Span plain;
-    Buf summary; /* empty when the records could not be read */
-    Err *fault;  /* why */
-} Indexing;
-
-static void indexing_done(Indexing *indexing)
-{
-    buf_done(&indexing->summary);
-    err_free(&indexing->fault);
-}
-
-static Err *indexing_run(void *arg)
-{
-    Indexing *const indexing = arg;
-    indexing->fault = summary_make(&indexing->summary, indexing->plain);
-    return NULL;
-}
-
 /* ---- a part of a file: all of it, or a tail of a segment */
 
 typedef struct Part {
     WalName name;
     const WalTail *tail; /* NULL: all of it */
 } Part;
+
+static Part part_of(const WalObjectSpec *spec)
+{
+    return (Part){spec->name, spec->tail};
+}
 
 static ContainerKind part_kind(Part part)
 {
@@ -123,44 +88,151 @@ static bool part_is_indexed(Part part)
     return part.tail ? part.tail->from == 0 : part.name.kind == WAL_NAME_SEGMENT;
 }
 
-Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain)
+/* ---- making: one look at each piece, in order, while others compress the pieces before */
+
+typedef struct Making {
+    const WalObjectSpec *spec;
+    const WalPlain *from;
+    Hash128Stream *stream;
+    Hash128 hash;      /* at the end */
+    WalReader *reader; /* NULL: no segment, or its records cannot be read */
+    WalSummary summary;
+    Err *index_fault; /* why they cannot */
+    bool is_first;
+} Making;
+
+static void making_done(Making *making)
 {
-    const Generation *const generation = spec->generation;
-    const Part part = {spec->name, spec->tail};
-    const Key key = part_key(&generation->root, part);
-    TRY(part_size_check(part, wal_name_text(spec->name).text, plain.len));
+    hash128_stream_free(&making->stream);
+    wal_reader_free(&making->reader);
+    wal_summary_done(&making->summary);
+    err_free(&making->index_fault);
+}
+
+/* A segment's head stands in its first piece. */
+static Err *index_begin(Making *making, Span piece)
+{
+    WalSegmentHead head;
+    TRY(wal_segment_head_decode(&head, piece));
+    wal_summary_init(&making->summary, head.version);
+    making->reader = wal_reader_new(&head, wal_summary_entry, &making->summary);
+    return NULL;
+}
+
+/* What ends inside a page is filled up with zeros. */
+static Err *pages_push(WalReader *reader, Span piece)
+{
+    const size_t whole = piece.len - piece.len % PAGE_BYTES;
+    const Span rest = span_cut(piece, whole, SIZE_MAX);
+    TRY(wal_reader_push(reader, span_cut(piece, 0, whole)));
+    if (!rest.len)
+        return NULL;
+    uint8_t page[PAGE_BYTES] = {0};
+    memcpy(page, rest.ptr, rest.len);
+    return wal_reader_push(reader, span_of(page, sizeof page));
+}
+
+/* What cannot be indexed is stored all the same. */
+static void index_add(Making *making, Span piece)
+{
+    if (making->index_fault || !part_is_indexed(part_of(making->spec)))
+        return;
+    if (making->is_first)
+        making->index_fault = index_begin(making, piece);
+    if (!making->index_fault)
+        making->index_fault = pages_push(making->reader, piece);
+}
+
+static Err *piece_read(void *arg, uint8_t *to, size_t size)
+{
+    Making *const making = arg;
+    TRY(making->from->read(making->from->arg, to, size));
+    hash128_stream_add(making->stream, span_of(to, size));
+    index_add(making, span_of(to, size));
+    making->is_first = false;
+    return NULL;
+}
+
+static void facts_add(Buf *out, const Making *making)
+{
+    const Generation *const generation = making->spec->generation;
+    const Part part = part_of(making->spec);
     const WalFacts facts = {.system_id = generation->system_id,
-                            .timeline = spec->name.timeline,
+                            .timeline = making->spec->name.timeline,
                             .major = generation->major,
                             .segment_bytes = generation->segment_bytes,
-                            .plain_bytes = plain.len,
-                            .plain_hash = hash128_of(plain)};
-    AUTO(buf_done) Buf facts_bytes = {0};
-    if (part_bytes(part) || spec->name.kind == WAL_NAME_PARTIAL)
-        facts_encode(&facts_bytes, &facts);
+                            .plain_bytes = making->from->size_bytes,
+                            .plain_hash = making->hash};
+    if (part_bytes(part) || part.name.kind == WAL_NAME_PARTIAL)
+        facts_encode(out, &facts);
+}
 
-    const ContainerSpec container = {.kind = part_kind(part),
+static Err *summary_put(ContainerWriter *writer, Making *making)
+{
+    if (!making->reader || making->index_fault)
+        return NULL;
+    AUTO(buf_done) Buf bytes = {0};
+    wal_summary_finish(&making->summary, making->reader);
+    wal_index_summary_encode(&bytes, &making->summary);
+    return container_section(writer, SECTION_WAL_SUMMARY, buf_span(&bytes));
+}
+
+static Err *object_write(Buf *out, Making *making, const FrameList *frames)
+{
+    const WalObjectSpec *const spec = making->spec;
+    AUTO(buf_done) Buf facts = {0};
+    facts_add(&facts, making);
+    const Key key = part_key(&spec->generation->root, part_of(spec));
+    const ContainerSpec container = {.kind = part_kind(part_of(spec)),
                                      .name = key_object_name(spec->key ? spec->key : key.text),
                                      .codec = spec->codec,
                                      .level = spec->level,
-                                     .facts = buf_span(&facts_bytes)};
+                                     .facts = buf_span(&facts)};
     BufSink to = buf_sink(out, SIZE_MAX);
     AUTO(container_writer_free) ContainerWriter *writer = NULL;
     TRY(container_begin(&writer, &container, &to.sink));
-    AUTO(indexing_done) Indexing indexing = {.plain = plain};
-    TRY(frame_pool_write(writer, plain,
-                         &(FramePool){.codec = spec->codec,
-                                      .level = spec->level,
-                                      .jobs = spec->jobs,
-                                      .aside = part_is_indexed(part) ? indexing_run : NULL,
-                                      .arg = &indexing}));
-    if (indexing.summary.len)
-        TRY(container_section(writer, SECTION_WAL_SUMMARY, buf_span(&indexing.summary)));
+    TRY(frame_list_put(writer, frames));
+    TRY(summary_put(writer, making));
     ContainerSummary written;
-    TRY(container_finish(&written, writer));
-    *index_fault = TAKE(indexing.fault);
+    return container_finish(&written, writer);
+}
+
+Err *wal_object_make(Buf *out, WalMade *made, const WalObjectSpec *spec, const WalPlain *from)
+{
+    TRY(part_size_check(part_of(spec), wal_name_text(spec->name).text, from->size_bytes));
+    AUTO(making_done)
+    Making making = {.spec = spec, .from = from, .stream = hash128_stream_new(), .is_first = true};
+    AUTO(frame_list_free) FrameList *frames = NULL;
+    TRY(frame_list_make(&frames, &(FrameMaking){.codec = spec->codec,
+                                                .level = spec->level,
+                                                .jobs = spec->jobs,
+                                                .size_bytes = from->size_bytes,
+                                                .read = piece_read,
+                                                .arg = &making}));
+    making.hash = hash128_stream_end(making.stream);
+    TRY(object_write(out, &making, frames));
+    *made = (WalMade){making.hash, TAKE(making.index_fault)};
     return NULL;
 }
+
+static Err *memory_read(void *arg, uint8_t *to, size_t size)
+{
+    Span *const left = arg;
+    memcpy(to, left->ptr, size);
+    *left = span_cut(*left, size, left->len);
+    return NULL;
+}
+
+Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain)
+{
+    WalMade made;
+    TRY(wal_object_make(out, &made, spec,
+                        &(WalPlain){.size_bytes = plain.len, .read = memory_read, .arg = &plain}));
+    *index_fault = made.index_fault;
+    return NULL;
+}
+
+/* ---- reading */
 
 static Err *part_open(ContainerReader **out, WalFacts *facts, Store *store, const KeyRoot *root, Part part)
 {
@@ -199,15 +271,42 @@ static Err *part_summary(WalSummary *out, bool *has_summary, Store *store, const
     return NULL;
 }
 
-static Err *part_read(Buf *plain, Store *store, const KeyRoot *root, Part part)
+/* Lets a part of the right size through and no other, before a byte of it has landed. */
+typedef struct SizedLanding {
+    Landing landing;
+    Landing *to;
+    Part part;
+    const char *key;
+} SizedLanding;
+
+static Err *sized_begin(Landing *landing, uint64_t size_bytes)
 {
+    const SizedLanding *const self = (const SizedLanding *)landing;
+    TRY(part_size_check(self->part, self->key, size_bytes));
+    return land_begin(self->to, size_bytes);
+}
+
+static Err *sized_write(Landing *landing, uint64_t offset, Span bytes)
+{
+    return land_write(((const SizedLanding *)landing)->to, offset, bytes);
+}
+
+static Err *part_land(Landing *to, Store *store, const KeyRoot *root, Part part, int jobs)
+{
+    static const LandingOps ops = {sized_begin, sized_write};
     const Key key = part_key(root, part);
     const ContainerExpect expect = {.kind = part_kind(part), .name = key_object_name(key.text)};
-    const size_t before = plain->len;
-    TRY(container_load(plain, store, key.text, &expect, WAL_SEGMENT_BYTES_MAX));
-    Err *err = part_size_check(part, key.text, plain->len - before);
+    SizedLanding sized = {.landing = {.ops = &ops}, .to = to, .part = part, .key = key.text};
+    return container_land(&sized.landing, store, key.text, &expect,
+                          (ContainerLandOpts){.limit_bytes = WAL_SEGMENT_BYTES_MAX, .jobs = jobs});
+}
+
+static Err *part_read(Buf *plain, Store *store, const KeyRoot *root, Part part)
+{
+    BufLanding to = buf_landing(plain);
+    Err *const err = part_land(&to.landing, store, root, part, 0);
     if (err)
-        buf_cut(plain, before);
+        buf_cut(plain, to.before);
     return err;
 }
 
@@ -221,6 +320,11 @@ Err *wal_object_facts(WalFacts *out, Store *store, const KeyRoot *root, WalName 
 Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, const KeyRoot *root, WalName name)
 {
     return part_summary(out, has_summary, store, root, (Part){name, NULL});
+}
+
+Err *wal_object_land(Landing *to, Store *store, const KeyRoot *root, WalName name, int jobs)
+{
+    return part_land(to, store, root, (Part){name, NULL}, jobs);
 }
 
 Err *wal_object_read(Buf *plain, Store *store, const KeyRoot *root, WalName name)

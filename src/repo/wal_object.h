@@ -36,15 +36,28 @@ typedef struct WalObjectSpec {
     CodecKind codec;
     int level;
     const char *key; /* where it will be stored; NULL: key_wal() or key_wal_tail() */
-    int jobs;        /* threads that compress; 0: the calling one */
+    int jobs;        /* threads that compress, the calling one included; 0: that alone */
 } WalObjectSpec;
+
+/* The plain bytes, read once in order while others are compressed. */
+typedef struct WalPlain {
+    uint64_t size_bytes;
+    Err *(*read)(void *arg, uint8_t *to, size_t size); /* the next `size` of them */
+    void *arg;
+} WalPlain;
+
+typedef struct WalMade {
+    Hash128 plain_hash;
+    Err *index_fault; /* yours; why there is no index, or NULL */
+} WalMade;
 
 ContainerKind wal_object_kind(WalNameKind kind);
 
-/* Appends the container of `plain` to `out`: the bytes of the object at its key. For a whole segment, and a tail that
- * begins it, the records are read and the index is made; where they cannot be read, the object has no index, and
- * `*index_fault` (yours; NULL else) says why: an indexing bug never fills pg_wal. CORRUPT: a segment or tail of another
- * size. */
+/* Appends the container of the plain bytes to `out`: the bytes of the object at its key. For a whole segment, and a tail
+ * that begins it, the records are read and the index is made; where they cannot be read, the object has no index, and
+ * `index_fault` says why: an indexing bug never fills pg_wal. CORRUPT: a segment or tail of another size. */
+MUST Err *wal_object_make(Buf *out, WalMade *made, const WalObjectSpec *spec, const WalPlain *from);
+/* The same from memory. */
 MUST Err *wal_object_encode(Buf *out, Err **index_fault, const WalObjectSpec *spec, Span plain);
 
 /* Facts of a stored segment or .partial, from its head. NOT_FOUND, CORRUPT. */
@@ -55,8 +68,10 @@ MUST Err *wal_object_facts(WalFacts *out, Store *store, const KeyRoot *root, Wal
 MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, const KeyRoot *root,
                              WalName name);
 
-/* Appends the plain bytes to `plain`, after everything was checked: hashes, the name in the head, a segment's size.
- * NOT_FOUND, CORRUPT. */
+/* The plain bytes to any place, decoded by `jobs` threads (0: the calling one, in order). Only success means that
+ * everything was checked: hashes, the name in the head, a segment's size. NOT_FOUND, CORRUPT. */
+MUST Err *wal_object_land(Landing *to, Store *store, const KeyRoot *root, WalName name, int jobs);
+/* The same, appended to `plain`, which stays as it is on failure. */
 MUST Err *wal_object_read(Buf *plain, Store *store, const KeyRoot *root, WalName name);
 
 /* The same of tails. */
