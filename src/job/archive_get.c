@@ -196,20 +196,43 @@ static Err *root_find(KeyRoot *out, const Get *self, const Asked *asked)
 
 /* ---- handing out */
 
-/* Under a name of its own first: PostgreSQL never sees half a file. No sync: what is found there after a crash is thrown
- * away and asked for again. */
-static Err *file_hand_out(const Get *self, Span plain)
+/* Under a name of its own first: PostgreSQL never sees half a file, nor one that was not checked to its end. No sync:
+ * what is found there after a crash is thrown away and asked for again. */
+typedef struct HandOut {
+    Landing landing;
+    const char *temp;
+    File *file; /* NULL: nothing has landed yet */
+} HandOut;
+
+static Err *hand_out_begin(Landing *landing, uint64_t size_bytes)
 {
-    const char *const temp = arena_textf(self->arena, "%s.new", self->get->path);
-    TRY(file_remove(temp));
-    AUTO(file_close) File *file = NULL;
-    TRY(file_create(&file, temp, FILE_MODE));
-    Err *err = file_write(file, plain);
-    if (!err)
-        err = file_rename(temp, self->get->path);
-    if (err)
-        err = err_first(err, file_remove(temp));
-    return err;
+    HandOut *const self = (HandOut *)landing;
+    if (!self->file) {
+        TRY(file_remove(self->temp));
+        TRY(file_create(&self->file, self->temp, FILE_MODE));
+    }
+    TRY(file_set_size(self->file, 0));
+    return file_set_size(self->file, size_bytes);
+}
+
+static Err *hand_out_write(Landing *landing, uint64_t offset, Span bytes)
+{
+    return file_write_at(((HandOut *)landing)->file, bytes, offset);
+}
+
+static Err *hand_out_commit(HandOut *self, const char *path)
+{
+    TRY(file_rename(self->temp, path));
+    file_close(&self->file);
+    return NULL;
+}
+
+static void hand_out_done(HandOut *self)
+{
+    if (!self->file)
+        return;
+    file_close(&self->file);
+    unlink(self->temp); /* what cannot be removed now is with the next call for this file */
 }
 
 static Err *ask(WalAnswer *out, const Get *self)
@@ -223,14 +246,16 @@ static Err *ask(WalAnswer *out, const Get *self)
                             .silence = asked.silence,
                             .system_id = self->system_id,
                             .plan = self->has_plan ? &self->plan : NULL,
-                            .is_standby = self->is_standby};
+                            .is_standby = self->is_standby,
+                            .jobs = self->cluster->jobs};
+    static const LandingOps ops = {hand_out_begin, hand_out_write};
     TRY(root_find(&question.root, self, &asked));
-    AUTO(buf_done) Buf plain = {0};
-    TRY(wal_answer(out, &plain, &question, self->name));
+    AUTO(hand_out_done)
+    HandOut to = {.landing = {.ops = &ops}, .temp = arena_textf(self->arena, "%s.new", self->get->path)};
+    TRY(wal_answer(out, &to.landing, &question, self->name));
     if (*out == WAL_ABSENT)
         return NULL;
-    TRY(file_hand_out(self, buf_span(&plain)));
-    buf_done(&plain);
+    TRY(hand_out_commit(&to, self->get->path));
     if (self->prefetch.spool && self->name.kind == WAL_NAME_SEGMENT)
         prefetch_run(&self->prefetch, &question, self->name);
     return NULL;

@@ -3,6 +3,7 @@
 #include "job/archive_push.h"
 
 #include "job/cluster.h"
+#include "job/file_hash.h"
 #include "job/look_ahead.h"
 #include "job/spool.h"
 #include "job/wal_rights.h"
@@ -64,13 +65,13 @@ static bool was_stored_ahead(const Push *push)
     if (!push->spool || push->name.kind != WAL_NAME_SEGMENT)
         return false;
     EntryInfo note = {.kind = ENTRY_ABSENT};
-    AUTO(buf_done) Buf plain = {0};
     AUTO(err_free) Err *err = entry_stat(&note, path_join(push->spool, path_name(push->path), push->arena));
     if (err || note.kind != ENTRY_FILE)
         return false;
-    err = file_read_all(&plain, push->path, push->name.segment_bytes);
-    return !err &&
-           look_ahead_done(push->spool, buf_span(&push->promise), path_name(push->path), buf_span(&plain));
+    Hash128 hash;
+    uint64_t size_bytes;
+    err = file_hash(&hash, &size_bytes, push->path, NULL);
+    return !err && look_ahead_done(push->spool, buf_span(&push->promise), path_name(push->path), &hash);
 }
 
 static Err *generation_of(Generation *out, RepoSet *set, const Push *push)

@@ -24,7 +24,7 @@ static void note_make(Buf *out, Span promise, const Hash128 *hash)
     buf_addf(out, "xxh3-128 %s\n", hash128_text(hash).text);
 }
 
-bool look_ahead_done(const char *spool, Span promise, const char *name, Span plain)
+bool look_ahead_done(const char *spool, Span promise, const char *name, const Hash128 *hash)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     const char *const path = path_join(spool, name, arena);
@@ -33,8 +33,7 @@ bool look_ahead_done(const char *spool, Span promise, const char *name, Span pla
     if (err)
         return false;
     AUTO(buf_done) Buf note = {0};
-    const Hash128 hash = hash128_of(plain);
-    note_make(&note, promise, &hash);
+    note_make(&note, promise, hash);
     err = file_remove(path); /* what fails here costs a look later */
     return span_equal(buf_span(&there), buf_span(&note));
 }

@@ -20,5 +20,5 @@ typedef struct LookAhead {
  * reported. */
 void look_ahead(const WalStore *to, const LookAhead *ahead);
 
-/* Did a look-ahead store these very bytes under this name, for the same promise? Takes the note away. */
-bool look_ahead_done(const char *spool, Span promise, const char *name, Span plain);
+/* Did a look-ahead store bytes of this hash under this name, for the same promise? Takes the note away. */
+bool look_ahead_done(const char *spool, Span promise, const char *name, const Hash128 *hash);

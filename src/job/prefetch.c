@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "flow/pool.h"
+#include "job/file_hash.h"
 #include "job/spool.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -22,25 +23,6 @@ enum { PREFETCH_MAX = 8, PREFETCH_BYTES_MAX = 128 * 1024 * 1024, PREFETCH_MS = 2
 static char *name_prefix(const Prefetch *prefetch, WalName name, Arena *arena)
 {
     return arena_textf(arena, "%s-%s-", wal_name_text(name).text, hash128_text(&prefetch->origin).text);
-}
-
-/* The whole file passes a small buffer: cheaper than 16 MB of fresh memory. With `to` it is copied, too. */
-static Err *file_hash(Hash128 *out, uint64_t *out_bytes, const char *path, File *to)
-{
-    uint8_t bytes[64 * 1024];
-    AUTO(file_close) File *file = NULL;
-    AUTO(hash128_stream_free) Hash128Stream *stream = hash128_stream_new();
-    TRY(file_open_read_opts(&file, path, (FileReadOpts){.no_follow = true, .is_sequential = true}));
-    uint64_t at = 0;
-    for (size_t got = sizeof bytes; got == sizeof bytes; at += got) {
-        TRY(file_read_at(&got, file, bytes, sizeof bytes, at));
-        hash128_stream_add(stream, span_of(bytes, got));
-        if (to)
-            TRY(file_write(to, span_of(bytes, got)));
-    }
-    *out = hash128_stream_end(stream);
-    *out_bytes = at;
-    return NULL;
 }
 
 /* CORRUPT when the file is not what its name promises. */
@@ -98,7 +80,7 @@ bool prefetch_take(const Prefetch *prefetch, WalName name, const char *to_path)
 
 typedef struct Run {
     const Prefetch *prefetch;
-    const WalQuestion *question;
+    WalQuestion question; /* each worker decodes alone */
     WalName names[PREFETCH_MAX];
     size_t count;
     int64_t deadline_us;
@@ -112,24 +94,61 @@ static Err *run_produce(void *arg, Pool *pool)
     return NULL;
 }
 
+/* A file of the spool that is hashed while it lands, which it does in order. */
+typedef struct SpoolLanding {
+    Landing landing;
+    SpoolFile *file;
+    const char *spool;
+    const char *name; /* until its hash is known */
+    Hash128Stream *stream;
+} SpoolLanding;
+
+static Err *spool_landing_begin(Landing *landing, uint64_t size_bytes)
+{
+    (void)size_bytes;
+    SpoolLanding *const self = (SpoolLanding *)landing;
+    spool_file_abort(&self->file);
+    (void)hash128_stream_end(self->stream);
+    return spool_file_begin(&self->file, self->spool, self->name);
+}
+
+static Err *spool_landing_write(Landing *landing, uint64_t offset, Span bytes)
+{
+    (void)offset;
+    SpoolLanding *const self = (SpoolLanding *)landing;
+    hash128_stream_add(self->stream, bytes);
+    return spool_file_write(self->file, bytes);
+}
+
+static void spool_landing_done(SpoolLanding *self)
+{
+    spool_file_abort(&self->file);
+    hash128_stream_free(&self->stream);
+}
+
+static Err *segment_fetch(const Run *run, WalName name)
+{
+    static const LandingOps ops = {spool_landing_begin, spool_landing_write};
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(spool_landing_done)
+    SpoolLanding to = {.landing = {.ops = &ops},
+                       .spool = run->prefetch->spool,
+                       .name = name_prefix(run->prefetch, name, arena),
+                       .stream = hash128_stream_new()};
+    bool found = false;
+    TRY(wal_answer_fetch(&found, &to.landing, &run->question, name));
+    if (!found)
+        return NULL;
+    const Hash128 hash = hash128_stream_end(to.stream);
+    return spool_file_commit(TAKE(to.file), arena_textf(arena, "%s%s", to.name, hash128_text(&hash).text));
+}
+
 static Err *run_work(void *arg, Pool *pool, void *state, void *unit)
 {
     (void)pool, (void)state;
     const Run *const run = arg;
     const WalName *const name = unit;
-    if (clock_monotonic_us() > run->deadline_us)
-        return NULL;
-    bool found = false;
-    AUTO(buf_done) Buf plain = {0};
-    TRY(wal_answer_fetch(&found, &plain, run->question, *name));
-    if (!found)
-        return NULL;
-    AUTO(arena_free) Arena *arena = arena_new();
-    const Hash128 hash = hash128_of(buf_span(&plain));
-    const char *const file =
-        arena_textf(arena, "%s%s", name_prefix(run->prefetch, *name, arena), hash128_text(&hash).text);
-    (void)spool_write(run->prefetch->spool, file, buf_span(&plain));
-    return NULL;
+    return clock_monotonic_us() > run->deadline_us ? NULL : segment_fetch(run, *name);
 }
 
 static bool stop_asked(void)
@@ -143,10 +162,9 @@ static Err *run_plan(Run *run, WalName name)
     for (size_t i = 0; i < PREFETCH_MAX; i++) {
         name = wal_name_next(name);
         ObjectInfo info;
-        if ((i + 1) * name.segment_bytes > PREFETCH_BYTES_MAX || !wal_answer_is_whole(run->question, name))
+        if ((i + 1) * name.segment_bytes > PREFETCH_BYTES_MAX || !wal_answer_is_whole(&run->question, name))
             break;
-        Err *err =
-            store_stat(&info, run->question->repos[0]->store, key_wal(&run->question->root, name).text);
+        Err *err = store_stat(&info, run->question.repos[0]->store, key_wal(&run->question.root, name).text);
         if (err_is(err, ERR_NOT_FOUND)) {
             err_free(&err);
             break;
@@ -174,8 +192,9 @@ static Err *run_all(Run *run, WalName name)
 void prefetch_run(const Prefetch *prefetch, const WalQuestion *question, WalName name)
 {
     Run run = {.prefetch = prefetch,
-               .question = question,
+               .question = *question,
                .deadline_us = clock_monotonic_us() + PREFETCH_MS * INT64_C(1000)};
+    run.question.jobs = 0;
     AUTO(err_free) Err *err = run_all(&run, name);
     if (err)
         log_debug("fetching ahead: %s", err_text(err));

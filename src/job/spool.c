@@ -65,24 +65,64 @@ void spool_remove(const char *spool_dir, const char *kind, const char *data_dire
         log_debug("emptying the spool: %s", err_text(err));
 }
 
-static Err *file_make(const char *temp, const char *path, Span bytes)
+struct SpoolFile {
+    File *file;
+    char *folder;
+    char *temp; /* NULL once it has its name */
+};
+
+void spool_file_abort(SpoolFile **file)
 {
+    SpoolFile *const self = *file;
+    if (!self)
+        return;
+    file_close(&self->file);
+    if (self->temp)
+        unlink(self->temp); /* what stays goes with the spool */
+    mem_free(&self->temp);
+    mem_free(&self->folder);
+    mem_free(file);
+}
+
+Err *spool_file_begin(SpoolFile **out, const char *folder, const char *temp_name)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const temp = arena_textf(arena, "%s/" TEMP_PREFIX "%s", folder, temp_name);
     TRY(file_remove(temp));
-    AUTO(file_close) File *file = NULL;
-    TRY(file_create(&file, temp, SPOOL_FILE_MODE));
-    TRY(file_write(file, bytes));
-    return file_rename(temp, path);
+    AUTO(spool_file_abort) SpoolFile *self = mem_new(sizeof *self);
+    self->folder = mem_text(folder);
+    TRY(file_create(&self->file, temp, SPOOL_FILE_MODE));
+    self->temp = mem_text(temp);
+    *out = TAKE(self);
+    return NULL;
+}
+
+Err *spool_file_write(SpoolFile *file, Span bytes)
+{
+    return file_write(file->file, bytes);
+}
+
+Err *spool_file_commit(SpoolFile *file, const char *name)
+{
+    AUTO(spool_file_abort) SpoolFile *self = file;
+    AUTO(arena_free) Arena *arena = arena_new();
+    TRY(file_rename(self->temp, path_join(self->folder, name, arena)));
+    mem_free(&self->temp);
+    return NULL;
+}
+
+static Err *file_make(const char *folder, const char *name, Span bytes)
+{
+    AUTO(spool_file_abort) SpoolFile *file = NULL;
+    TRY(spool_file_begin(&file, folder, name));
+    TRY(spool_file_write(file, bytes));
+    return spool_file_commit(TAKE(file), name);
 }
 
 bool spool_write(const char *folder, const char *name, Span bytes)
 {
-    AUTO(arena_free) Arena *arena = arena_new();
-    const char *const temp = arena_textf(arena, "%s/" TEMP_PREFIX "%s", folder, name);
-    AUTO(err_free) Err *err = file_make(temp, path_join(folder, name, arena), bytes);
-    if (!err)
-        return true;
-    /* A full disk: what is half must not keep the spool from being used when there is room again. */
-    AUTO(err_free) Err *left = file_remove(temp);
-    log_debug("writing to the spool: %s", err_text(err));
-    return false;
+    AUTO(err_free) Err *err = file_make(folder, name, bytes);
+    if (err)
+        log_debug("writing to the spool: %s", err_text(err));
+    return !err;
 }

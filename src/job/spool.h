@@ -19,3 +19,10 @@ void spool_remove(const char *spool_dir, const char *kind, const char *data_dire
 
 /* Writes a file whole or not at all, not durably; false when that was not possible. */
 bool spool_write(const char *folder, const char *name, Span bytes);
+
+/* The same bit by bit. Begin replaces what an earlier call left; commit gives the file its name and consumes it. */
+typedef struct SpoolFile SpoolFile;
+MUST Err *spool_file_begin(SpoolFile **out, const char *folder, const char *temp_name);
+MUST Err *spool_file_write(SpoolFile *file, Span bytes);
+MUST Err *spool_file_commit(SpoolFile *file, const char *name);
+void spool_file_abort(SpoolFile **file);

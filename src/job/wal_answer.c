@@ -69,27 +69,35 @@ bool wal_answer_is_whole(const WalQuestion *question, WalName name)
     return duty_by_plan(question, name) != DUTY_NONE && (!stretch || !is_switch_segment(stretch, name));
 }
 
+static Err *zeros_land(Landing *to, uint64_t from, uint64_t until)
+{
+    static const uint8_t zeros[64 * 1024];
+    for (uint64_t size; from < until; from += size) {
+        size = until - from < sizeof zeros ? until - from : sizeof zeros;
+        TRY(land_write(to, from, span_of(zeros, (size_t)size)));
+    }
+    return NULL;
+}
+
 /* What stands in the parent's copy behind the switch point is of a branch that was given up. */
-static void cut_at_switch(Span plain, const WalQuestion *question, WalName name)
+static Err *cut_at_switch(Landing *to, const WalQuestion *question, WalName name)
 {
     const PlanStretch *const stretch =
         question->plan && name.kind == WAL_NAME_SEGMENT ? plan_stretch(question->plan, name.timeline) : NULL;
     if (!stretch || !is_switch_segment(stretch, name))
-        return;
-    const uint64_t kept = stretch->switch_lsn.at > wal_name_start(name).at
-                              ? stretch->switch_lsn.at - wal_name_start(name).at
-                              : 0;
-    memset((uint8_t *)(uintptr_t)plain.ptr + kept, 0, plain.len - kept);
+        return NULL;
+    const uint64_t start = wal_name_start(name).at, kept = stretch->switch_lsn.at;
+    return zeros_land(to, kept > start ? kept - start : 0, name.segment_bytes);
 }
 
 /* ---- reading */
 
-static Err *content_check(const WalQuestion *question, WalName name, Span plain)
+static Err *head_check(const WalQuestion *question, WalName name, Span first)
 {
     if (name.kind != WAL_NAME_SEGMENT && name.kind != WAL_NAME_PARTIAL)
         return NULL;
     WalSegmentHead head;
-    TRY(wal_segment_head_decode(&head, plain));
+    TRY(wal_segment_head_decode(&head, first));
     return wal_segment_head_check(&head, &(WalSegmentHead){.version = head.version,
                                                            .system_id = question->system_id,
                                                            .segment_bytes = name.segment_bytes,
@@ -97,14 +105,32 @@ static Err *content_check(const WalQuestion *question, WalName name, Span plain)
                                                            .address = wal_name_start(name)});
 }
 
-static Err *copy_read(Buf *plain, const WalQuestion *question, const Repo *repo, WalName name)
+/* Lets nothing through whose first page is not of the cluster and name that are asked for. */
+typedef struct HeadGate {
+    Landing landing;
+    Landing *to;
+    const WalQuestion *question;
+    WalName name;
+} HeadGate;
+
+static Err *gate_begin(Landing *landing, uint64_t size_bytes)
 {
-    const size_t before = plain->len;
-    TRY(wal_object_read(plain, repo->store, &question->root, name));
-    Err *err = content_check(question, name, span_cut(buf_span(plain), before, SIZE_MAX));
-    if (err)
-        buf_cut(plain, before);
-    return err;
+    return land_begin(((const HeadGate *)landing)->to, size_bytes);
+}
+
+static Err *gate_write(Landing *landing, uint64_t offset, Span bytes)
+{
+    const HeadGate *const self = (const HeadGate *)landing;
+    if (offset == 0)
+        TRY(head_check(self->question, self->name, bytes));
+    return land_write(self->to, offset, bytes);
+}
+
+static Err *copy_read(Landing *to, const WalQuestion *question, const Repo *repo, WalName name)
+{
+    static const LandingOps ops = {gate_begin, gate_write};
+    HeadGate gate = {.landing = {.ops = &ops}, .to = to, .question = question, .name = name};
+    return wal_object_land(&gate.landing, repo->store, &question->root, name, question->jobs);
 }
 
 /* An error that may be handed on although its owner keeps it. */
@@ -114,12 +140,12 @@ static Err *silence_again(const Err *silence)
                     err_hint_text(silence));
 }
 
-Err *wal_answer_fetch(bool *found, Buf *plain, const WalQuestion *question, WalName name)
+Err *wal_answer_fetch(bool *found, Landing *to, const WalQuestion *question, WalName name)
 {
     AUTO(err_free) Err *fault = NULL;
     for (size_t i = 0; i < question->repo_count; i++) {
         const Repo *const repo = question->repos[i];
-        Err *err = copy_read(plain, question, repo, name);
+        Err *err = copy_read(to, question, repo, name);
         if (!err) {
             if (fault)
                 log_warning("%s taken from the repository %s, because %s", wal_name_text(name).text,
@@ -166,24 +192,20 @@ static Err *covers_find(Covers *out, const WalQuestion *question, WalName name)
     return question->silence ? silence_again(question->silence) : NULL;
 }
 
-static Err *cover_read(Buf *plain, const WalQuestion *question, const Covers *covers, size_t at, WalName name)
+static Err *cover_read(Landing *to, const WalQuestion *question, const Covers *covers, size_t at,
+                       WalName name)
 {
     AUTO(buf_done) Buf segment = {0};
     TRY(wal_cover_read(&segment, question->repos[at]->store, &question->root, &covers->of[at]));
-    TRY(content_check(question, name, buf_span(&segment)));
-    buf_add(plain, segment.data, segment.len);
-    static const uint8_t zeros[PAGE_BYTES];
-    for (size_t left = name.segment_bytes - segment.len; left;) {
-        const size_t piece = left < sizeof zeros ? left : sizeof zeros;
-        buf_add(plain, zeros, piece);
-        left -= piece;
-    }
-    return NULL;
+    TRY(head_check(question, name, buf_span(&segment)));
+    TRY(land_begin(to, name.segment_bytes));
+    TRY(land_write(to, 0, buf_span(&segment)));
+    return zeros_land(to, segment.len, name.segment_bytes);
 }
 
 /* A segment out of tails: of those that reach furthest the first good ones. A shorter cover never stands in for one that
  * is damaged. */
-static Err *covers_fetch(bool *found, Buf *plain, const WalQuestion *question, WalName name)
+static Err *covers_fetch(bool *found, Landing *to, const WalQuestion *question, WalName name)
 {
     AUTO(covers_done) Covers covers = {.arena = arena_new()};
     AUTO(err_free) Err *fault = NULL;
@@ -192,7 +214,7 @@ static Err *covers_fetch(bool *found, Buf *plain, const WalQuestion *question, W
     for (size_t i = 0; i < question->repo_count && covers.bytes && !*found; i++) {
         if (covers.of[i].bytes < covers.bytes)
             continue;
-        Err *err = cover_read(plain, question, &covers, i, name);
+        Err *err = cover_read(to, question, &covers, i, name);
         if (err)
             fault = err_first(TAKE(fault), err_doing(err, "repository %s", question->repos[i]->name));
         else
@@ -275,25 +297,24 @@ static Err *missing_check(const WalQuestion *question, WalName name, Duty duty)
     return end_check(question, name);
 }
 
-static Err *segment_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
+static Err *segment_answer(WalAnswer *out, Landing *to, const WalQuestion *question, WalName name)
 {
     const Duty duty = question->plan ? duty_by_plan(question, name) : DUTY_LAST;
     bool found = false;
     *out = WAL_ABSENT;
     if (duty == DUTY_NONE)
         return NULL;
-    const size_t before = plain->len;
-    TRY(wal_answer_fetch(&found, plain, question, name));
+    TRY(wal_answer_fetch(&found, to, question, name));
     if (!found) {
         TRY(missing_check(question, name, duty));
-        TRY(wal_answer_fetch(&found, plain, question, name)); /* it may have arrived meanwhile */
+        TRY(wal_answer_fetch(&found, to, question, name)); /* it may have arrived meanwhile */
     }
     if (!found && !question->is_standby)
-        TRY(covers_fetch(&found, plain, question, name));
+        TRY(covers_fetch(&found, to, question, name));
     if (!found && duty == DUTY_END)
         return hole(name);
     if (found)
-        cut_at_switch(span_cut(buf_span(plain), before, SIZE_MAX), question, name);
+        TRY(cut_at_switch(to, question, name));
     *out = found ? WAL_FOUND : WAL_ABSENT;
     return NULL;
 }
@@ -337,21 +358,21 @@ static Err *timelines_end_check(const WalQuestion *question, WalName name)
     return NULL;
 }
 
-static Err *other_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
+static Err *other_answer(WalAnswer *out, Landing *to, const WalQuestion *question, WalName name)
 {
     bool found = false;
-    TRY(wal_answer_fetch(&found, plain, question, name));
+    TRY(wal_answer_fetch(&found, to, question, name));
     /* The first timeline has none; PostgreSQL asks all the same when it copies it into the next one's. */
     if (!found && name.kind == WAL_NAME_HISTORY && name.timeline.id > 1) {
         TRY(timelines_end_check(question, name));
-        TRY(wal_answer_fetch(&found, plain, question, name));
+        TRY(wal_answer_fetch(&found, to, question, name));
     }
     *out = found ? WAL_FOUND : WAL_ABSENT;
     return NULL;
 }
 
-Err *wal_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name)
+Err *wal_answer(WalAnswer *out, Landing *to, const WalQuestion *question, WalName name)
 {
-    return name.kind == WAL_NAME_SEGMENT ? segment_answer(out, plain, question, name)
-                                         : other_answer(out, plain, question, name);
+    return name.kind == WAL_NAME_SEGMENT ? segment_answer(out, to, question, name)
+                                         : other_answer(out, to, question, name);
 }

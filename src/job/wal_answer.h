@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include "flow/landing.h"
 #include "repo/plan.h"
 #include "repo/repo.h"
 
@@ -30,12 +31,14 @@ typedef struct WalQuestion {
     SystemId system_id;
     const Plan *plan; /* NULL: none */
     bool is_standby;  /* standby.signal is there: absent does not end recovery */
+    int jobs;         /* threads that decode one file; 0: the calling one */
 } WalQuestion;
 
 typedef enum WalAnswer { WAL_FOUND, WAL_ABSENT } WalAnswer;
 
-/* Appends the plain bytes when found. Only bytes whose hashes and head were checked. */
-MUST Err *wal_answer(WalAnswer *out, Buf *plain, const WalQuestion *question, WalName name);
+/* Lands the plain bytes when found, and only then may they be used: their hashes and head were checked. A damaged copy
+ * may have landed before and been overwritten. */
+MUST Err *wal_answer(WalAnswer *out, Landing *to, const WalQuestion *question, WalName name);
 
 /* Is the segment known not to be on the plan's branch? */
 bool wal_answer_is_alien(const WalQuestion *question, WalName name);
@@ -44,4 +47,4 @@ bool wal_answer_is_whole(const WalQuestion *question, WalName name);
 
 /* A checked whole segment from the first repository that has a good copy; `*found` false when none has it and all
  * answered. */
-MUST Err *wal_answer_fetch(bool *found, Buf *plain, const WalQuestion *question, WalName name);
+MUST Err *wal_answer_fetch(bool *found, Landing *to, const WalQuestion *question, WalName name);

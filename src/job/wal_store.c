@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "job/wal_store.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "os/file.h"
 #include "os/path.h"
@@ -16,7 +17,9 @@ enum { BACKUP_HISTORY_MAX = 64 * 1024 };
 struct WalParcel {
     WalName name;
     WalTail tail; /* the part of the segment that it is; `to` is 0 for a whole file */
-    Buf plain;
+    Buf first;    /* of a segment the first page, of other files all */
+    File *file;   /* a segment's; NULL: `first` is all */
+    uint64_t size_bytes;
     Hash128 hash;
     Buf *objects;      /* encoded, one per codec and level in use */
     size_t *object_of; /* which of them a repository takes, in the order of the set */
@@ -32,7 +35,8 @@ void wal_parcel_free(WalParcel **parcel)
         buf_done(&self->objects[i]);
     mem_free(&self->objects);
     mem_free(&self->object_of);
-    buf_done(&self->plain);
+    buf_done(&self->first);
+    file_close(&self->file);
     mem_free(parcel);
 }
 
@@ -108,39 +112,91 @@ static Err *segment_judge(const WalStore *to, WalName name, Span plain, const ch
     return head.timeline.id == name.timeline.id ? NULL : ancestor_check(to, name, head.timeline, folder);
 }
 
-static Err *plain_judge(const WalStore *to, WalName name, Span plain, const char *folder)
+static Err *parcel_judge(const WalParcel *parcel, const WalStore *to, const char *folder)
 {
+    const WalName name = parcel->name;
     if (name.kind == WAL_NAME_HISTORY) {
         AUTO(arena_free) Arena *arena = arena_new();
         History history;
-        return history_parse(&history, name.timeline, plain, arena);
+        return history_parse(&history, name.timeline, buf_span(&parcel->first), arena);
     }
     if (name.kind == WAL_NAME_BACKUP)
         return NULL;
-    if (name.kind == WAL_NAME_SEGMENT && plain.len != to->generation->segment_bytes)
-        return ERR(CORRUPT, "WAL segment %s has %zu bytes, segments of this cluster have %u",
-                   wal_name_text(name).text, plain.len, to->generation->segment_bytes);
-    return segment_judge(to, name, plain, folder);
+    if (name.kind == WAL_NAME_SEGMENT && parcel->size_bytes != to->generation->segment_bytes)
+        return ERR(CORRUPT, "WAL segment %s has %llu bytes, segments of this cluster have %u",
+                   wal_name_text(name).text, (unsigned long long)parcel->size_bytes,
+                   to->generation->segment_bytes);
+    return segment_judge(to, name, buf_span(&parcel->first), folder);
 }
 
 /* ---- making */
 
-static Err *object_encode(Buf *out, const WalParcel *parcel, const WalStore *to, const RepoOptions *options,
-                          const char *key)
+typedef struct ParcelReading {
+    const WalParcel *parcel;
+    uint64_t at;
+} ParcelReading;
+
+/* The first page was judged and is not read again. */
+static Err *parcel_read(void *arg, uint8_t *to, size_t size)
 {
-    const WalObjectSpec spec = {.generation = to->generation,
-                                .name = parcel->name,
-                                .tail = tail_of(parcel),
-                                .codec = options->codec,
-                                .level = options->compress_level,
-                                .key = key,
-                                .jobs = to->jobs};
-    AUTO(err_free) Err *index_fault = NULL;
-    TRY(wal_object_encode(out, &index_fault, &spec, buf_span(&parcel->plain)));
+    ParcelReading *const reading = arg;
+    const WalParcel *const parcel = reading->parcel;
+    const Span known = span_cut(buf_span(&parcel->first), (size_t)reading->at, size);
+    size_t got = 0;
+    if (known.len)
+        memcpy(to, known.ptr, known.len);
+    reading->at += known.len;
+    if (known.len == size)
+        return NULL;
+    TRY(file_read_at(&got, parcel->file, to + known.len, size - known.len, reading->at));
+    reading->at += got;
+    if (got != size - known.len)
+        return ERR(CORRUPT, "%s ends at %llu while it is being read", file_path(parcel->file),
+                   (unsigned long long)reading->at);
+    return NULL;
+}
+
+static WalObjectSpec spec_of(const WalParcel *parcel, const WalStore *to, const RepoOptions *options)
+{
+    return (WalObjectSpec){.generation = to->generation,
+                           .name = parcel->name,
+                           .tail = tail_of(parcel),
+                           .codec = options->codec,
+                           .level = options->compress_level,
+                           .jobs = to->jobs};
+}
+
+static Err *object_make(Buf *out, Hash128 *hash, const WalParcel *parcel, const WalObjectSpec *spec)
+{
+    ParcelReading reading = {.parcel = parcel};
+    const WalPlain from = {.size_bytes = parcel->size_bytes, .read = parcel_read, .arg = &reading};
+    WalMade made;
+    TRY(wal_object_make(out, &made, spec, &from));
+    AUTO(err_free) Err *index_fault = made.index_fault;
     if (index_fault)
         log_warning("%s is stored without an index: %s", wal_name_text(parcel->name).text,
                     err_text(index_fault));
+    *hash = made.plain_hash;
     return NULL;
+}
+
+/* What is made later must be of the bytes that the first object was made of. */
+static Err *object_again(Buf *out, const WalParcel *parcel, const WalObjectSpec *spec)
+{
+    Hash128 hash;
+    TRY(object_make(out, &hash, parcel, spec));
+    if (!hash128_equal(&hash, &parcel->hash))
+        return ERR(CORRUPT, "WAL file %s changed while it was read: its XXH3-128 was %s and is %s",
+                   wal_name_text(parcel->name).text, hash128_text(&parcel->hash).text,
+                   hash128_text(&hash).text);
+    return NULL;
+}
+
+static Err *parcel_object_add(WalParcel *parcel, const WalObjectSpec *spec)
+{
+    Buf *const object = &parcel->objects[parcel->object_count++];
+    return parcel->object_count == 1 ? object_make(object, &parcel->hash, parcel, spec)
+                                     : object_again(object, parcel, spec);
 }
 
 /* Repositories of one codec and level share an object. */
@@ -155,26 +211,10 @@ static Err *parcel_encode(WalParcel *parcel, const WalStore *to)
                to->options[same].compress_level != to->options[i].compress_level)
             same++;
         parcel->object_of[i] = same < i ? parcel->object_of[same] : parcel->object_count;
+        const WalObjectSpec spec = spec_of(parcel, to, &to->options[i]);
         if (same == i)
-            TRY(object_encode(&parcel->objects[parcel->object_count++], parcel, to, &to->options[i], NULL));
+            TRY(parcel_object_add(parcel, &spec));
     }
-    return NULL;
-}
-
-/* Consumes the bytes of `plain`, the whole file. */
-static Err *parcel_make(WalParcel **out, const WalStore *to, const WalTail *part, Buf *plain,
-                        const char *folder)
-{
-    TRY(plain_judge(to, part->name, buf_span(plain), folder));
-    AUTO(wal_parcel_free) WalParcel *parcel = mem_new(sizeof *parcel);
-    parcel->name = part->name;
-    parcel->tail = *part;
-    if (part->to)
-        buf_cut(plain, part->to);
-    buf_swap(&parcel->plain, plain);
-    parcel->hash = hash128_of(buf_span(&parcel->plain));
-    TRY(parcel_encode(parcel, to));
-    *out = TAKE(parcel);
     return NULL;
 }
 
@@ -192,19 +232,45 @@ static size_t size_limit(WalName name)
     return name.segment_bytes;
 }
 
-static Err *parcel_read(WalParcel **out, const WalStore *to, const WalTail *part, const char *path)
+static Err *segment_open(WalParcel *parcel, const char *path)
+{
+    size_t got = 0;
+    TRY(file_open_read_opts(&parcel->file, path, (FileReadOpts){.is_sequential = true}));
+    TRY(file_size(&parcel->size_bytes, parcel->file));
+    TRY(file_read_at(&got, parcel->file, buf_reserve(&parcel->first, PAGE_BYTES), PAGE_BYTES, 0));
+    buf_grown(&parcel->first, got);
+    return NULL;
+}
+
+static Err *file_open(WalParcel *parcel, const char *path)
+{
+    if (parcel->name.kind == WAL_NAME_SEGMENT)
+        return segment_open(parcel, path);
+    TRY(file_read_all(&parcel->first, path, size_limit(parcel->name)));
+    parcel->size_bytes = parcel->first.len;
+    return NULL;
+}
+
+static Err *parcel_make(WalParcel **out, const WalStore *to, const WalTail *part, const char *path)
 {
     AUTO(arena_free) Arena *arena = arena_new();
-    AUTO(buf_done) Buf plain = {0};
-    TRY(file_read_all(&plain, path, size_limit(part->name)));
-    return parcel_make(out, to, part, &plain, path_parent(path, arena));
+    AUTO(wal_parcel_free) WalParcel *parcel = mem_new(sizeof *parcel);
+    parcel->name = part->name;
+    parcel->tail = *part;
+    TRY(file_open(parcel, path));
+    TRY(parcel_judge(parcel, to, path_parent(path, arena)));
+    if (part->to)
+        parcel->size_bytes = part->to;
+    TRY(parcel_encode(parcel, to));
+    *out = TAKE(parcel);
+    return NULL;
 }
 
 Err *wal_parcel_make(WalParcel **out, const WalStore *to, const char *path)
 {
     WalTail whole = {.to = 0};
     TRY(wal_name_parse(&whole.name, path_name(path), to->generation->segment_bytes));
-    return parcel_read(out, to, &whole, path);
+    return parcel_make(out, to, &whole, path);
 }
 
 Err *wal_parcel_make_tail(WalParcel **out, const WalStore *to, const char *path, Lsn end)
@@ -215,14 +281,7 @@ Err *wal_parcel_make_tail(WalParcel **out, const WalStore *to, const char *path,
            end.at < wal_name_end(tail.name).at);
     tail.from = 0;
     tail.to = (uint32_t)(end.at - wal_name_start(tail.name).at);
-    return parcel_read(out, to, &tail, path);
-}
-
-Err *wal_parcel_of(WalParcel **out, const WalStore *to, WalName name, Span plain)
-{
-    AUTO(buf_done) Buf copy = {0};
-    buf_add(&copy, plain.ptr, plain.len);
-    return parcel_make(out, to, &(WalTail){.name = name}, &copy, NULL);
+    return parcel_make(out, to, &tail, path);
 }
 
 /* ---- storing */
@@ -238,14 +297,15 @@ static Err *there_compare(const WalParcel *parcel, const WalStore *to, const Rep
         return err_hint(err_doing(err, "comparing with what the repository %s has", repo->name),
                         "The stored copy is damaged. \"pgstrata verify\" says what else is.");
     TRY(err);
-    if (span_equal(buf_span(&plain), buf_span(&parcel->plain)))
-        return store_settle(repo->store, key_of(parcel, root).text);
     const Hash128 there = hash128_of(buf_span(&plain));
+    if (plain.len == parcel->size_bytes && hash128_equal(&there, &parcel->hash))
+        return store_settle(repo->store, key_of(parcel, root).text);
     return err_hint(
         err_detail(ERR(EXISTS, "%s%s is in the repository %s with other content",
                        tail_of(parcel) ? "the tail of " : "", wal_name_text(parcel->name).text, repo->name),
-                   "There: %zu bytes, XXH3-128 %s. Here: %zu bytes, XXH3-128 %s.", plain.len,
-                   hash128_text(&there).text, parcel->plain.len, hash128_text(&parcel->hash).text),
+                   "There: %zu bytes, XXH3-128 %s. Here: %llu bytes, XXH3-128 %s.", plain.len,
+                   hash128_text(&there).text, (unsigned long long)parcel->size_bytes,
+                   hash128_text(&parcel->hash).text),
         "Two servers archive under one name. Turn archiving off on the one that is a copy or was replaced "
         "(archive_mode = off). Nothing was changed.");
 }
@@ -254,8 +314,10 @@ static Err *there_compare(const WalParcel *parcel, const WalStore *to, const Rep
 static Err *partial_beside(const WalParcel *parcel, const WalStore *to, size_t at)
 {
     const Key key = key_wal_partial_other(&to->generation->root, parcel->name, &parcel->hash);
+    WalObjectSpec spec = spec_of(parcel, to, &to->options[at]);
+    spec.key = key.text;
     AUTO(buf_done) Buf object = {0};
-    TRY(object_encode(&object, parcel, to, &to->options[at], key.text));
+    TRY(object_again(&object, parcel, &spec));
     return repo_put(to->set->repos[at], key.text, buf_span(&object));
 }
 

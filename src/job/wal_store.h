@@ -4,9 +4,9 @@
 /*
  * job/wal_store.h - stores files of pg_wal in every repository of a cluster
  *
- * A file (segment, .partial, .history, .backup), or the begin of a segment as a tail, is read once, judged, encoded for
- * each codec in use: a parcel. Storing the parcel makes it durable in every repository, or says why not. Parcels may be made ahead by several threads and
- * stored in the order that counts.
+ * A file (segment, .partial, .history, .backup), or the begin of a segment as a tail, is judged, read and encoded for
+ * each codec in use: a parcel. Storing the parcel makes it durable in every repository, or says why not. Parcels may be
+ * made ahead by several threads and stored in the order that counts.
  *
  * Judged is the content against the generation: system id, major, sizes, the address of the first page against the
  * name, its timeline against the name's line of descent. Recycled and foreign content is refused before anything is
@@ -14,7 +14,7 @@
  *
  * Invariants
  *   1. Success means: in every repository there is an object of this name that was read back or written now with these
- *      very bytes, and it is durable.
+ *      very bytes (compared by size and XXH3-128), and it is durable.
  *   2. A name that is there with other bytes in any repository is EXISTS, and nothing was changed in any. A second
  *      .partial alone is kept beside the first.
  *
@@ -39,8 +39,6 @@ typedef struct WalParcel WalParcel;
 MUST Err *wal_parcel_make(WalParcel **out, const WalStore *to, const char *path);
 /* Of a segment that its server will not finish, the bytes before `end`, which lies inside of it: a tail. */
 MUST Err *wal_parcel_make_tail(WalParcel **out, const WalStore *to, const char *path, Lsn end);
-/* A whole file from bytes in memory. */
-MUST Err *wal_parcel_of(WalParcel **out, const WalStore *to, WalName name, Span plain);
 WalName wal_parcel_name(const WalParcel *parcel);
 Hash128 wal_parcel_hash(const WalParcel *parcel); /* of the plain bytes */
 /* EXISTS: there with other bytes. CORRUPT: what is there is damaged. AWAY. */

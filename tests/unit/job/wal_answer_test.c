@@ -103,7 +103,8 @@ static int done(void **state)
 static WalAnswer answer(const Scene *scene, Buf *plain, WalName name)
 {
     WalAnswer out = WAL_ABSENT;
-    ASSERT_OK(wal_answer(&out, plain, &scene->question, name));
+    BufLanding to = buf_landing(plain);
+    ASSERT_OK(wal_answer(&out, &to.landing, &scene->question, name));
     return out;
 }
 
@@ -120,9 +121,9 @@ static WalAnswer answer(const Scene *scene, Buf *plain, WalName name)
 #define ASSERT_STOPS(class, scene, name)                                                                     \
     do {                                                                                                     \
         AUTO(buf_done) Buf plain_ = {0};                                                                     \
+        BufLanding to_ = buf_landing(&plain_);                                                               \
         WalAnswer out_ = WAL_ABSENT;                                                                         \
-        ASSERT_ERR(class, wal_answer(&out_, &plain_, &(scene)->question, name));                             \
-        assert_int_equal(plain_.len, 0);                                                                     \
+        ASSERT_ERR(class, wal_answer(&out_, &to_.landing, &(scene)->question, name));                        \
     } while (0)
 
 static void test_wal_answer__on_the_branch_and_there_is_found(void **state)
@@ -205,8 +206,9 @@ static void test_wal_answer__no_single_failure_ends_in_absent(void **state)
         for (uint64_t nth = 1; was_hit; nth++) {
             faulty_plan(scene->world.faulty_a, (FaultyPlan){.nth = nth, .fault_class = ERR_AWAY});
             AUTO(buf_done) Buf plain = {0};
+            BufLanding to = buf_landing(&plain);
             WalAnswer out = WAL_FOUND;
-            AUTO(err_free) Err *err = wal_answer(&out, &plain, &scene->question, names[i]);
+            AUTO(err_free) Err *err = wal_answer(&out, &to.landing, &scene->question, names[i]);
             was_hit = faulty_hit(scene->world.faulty_a);
             if (was_hit)
                 assert_non_null(err);

@@ -305,12 +305,13 @@ static void test_look_ahead__stores_what_is_ready_in_the_order_of_names(void **s
     assert_true(world_has(world, world->b, next));
     char name[64];
     strcpy(name, wal_name_text(next).text);
-    assert_false(look_ahead_done(spool, span_of("another\n", 8), name, world_segment(world, 1)));
-    assert_false(look_ahead_done(spool, promise, name, world_segment(world, 1))); /* the note was used up */
+    const Hash128 hash = hash128_of(world_segment(world, 1)), other = hash128_of(world_segment(world, 0));
+    assert_false(look_ahead_done(spool, span_of("another\n", 8), name, &hash));
+    assert_false(look_ahead_done(spool, promise, name, &hash)); /* the note was used up */
     look_ahead(&world->to, &(LookAhead){wal, spool, promise, world_name(world, 0), 2});
-    assert_true(look_ahead_done(spool, promise, name, world_segment(world, 1)));
+    assert_true(look_ahead_done(spool, promise, name, &hash));
     look_ahead(&world->to, &(LookAhead){wal, spool, promise, world_name(world, 0), 2});
-    assert_false(look_ahead_done(spool, promise, name, world_segment(world, 0)));
+    assert_false(look_ahead_done(spool, promise, name, &other));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, done)
