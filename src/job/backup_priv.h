@@ -4,7 +4,7 @@
 /* job/backup_priv.h - what the parts of one backup share: the use case, copying, WAL, side data */
 #pragma once
 
-#include "db/connection.h"
+#include "db/server.h"
 #include "flow/pool.h"
 #include "job/backup.h"
 #include "job/wal_store.h"
@@ -96,8 +96,19 @@ MUST Err *backup_wal_prove(Backup *backup);
 
 /* -- backup_side.c: what the data directory does not hold -------------------------------------------------------- */
 
+typedef struct BackupSide {
+    Backup *backup;
+    Buf items; /* of SideItem */
+} BackupSide;
+/* At most FRAME_PLAIN_MAX bytes, so that a piece costs one frame. */
+MUST Err *backup_side_add(BackupSide *side, const char *name, Span bytes);
+
 /* Stores configuration files outside the data directory and what the server says about names and versions. Sets
  * record.side. What a role may not read is a note, not an error. */
 MUST Err *backup_side_store(Backup *backup, Connection *connection);
 /* Finds the relation's name of every listed bad page, as far as the server tells. */
 void backup_bad_pages_name(Backup *backup);
+
+/* -- backup_conf.c: configuration files outside the data directory, and what they include ------------------------ */
+
+MUST Err *backup_conf_store(BackupSide *side, const ServerInfo *server);

@@ -41,17 +41,12 @@ static const char collations_sql[] =
     "       'actual', pg_collation_actual_version(oid))::text AS line"
     "  FROM pg_collation WHERE collversion IS NOT NULL ORDER BY oid";
 
-typedef struct Side {
-    Backup *backup;
-    Buf items; /* of SideItem */
-} Side;
-
-static void side_done(Side *side)
+static void side_done(BackupSide *side)
 {
     buf_done(&side->items);
 }
 
-static Err *piece_store(Side *side, const char *name, Span bytes)
+Err *backup_side_add(BackupSide *side, const char *name, Span bytes)
 {
     SideItem item = {.name = arena_text(side->backup->arena, name)};
     TRY(place_put(&item.place, side->backup->own_packs, side->backup->record.label, bytes));
@@ -60,7 +55,7 @@ static Err *piece_store(Side *side, const char *name, Span bytes)
 }
 
 /* Long texts go in numbered pieces of whole lines: "x.ndjson", "x.1.ndjson", … A piece is a frame. */
-static Err *lines_store(Side *side, const char *name, const Result *rows)
+static Err *lines_store(BackupSide *side, const char *name, const Result *rows)
 {
     AUTO(buf_done) Buf text = {0};
     unsigned pieces = 0;
@@ -71,7 +66,7 @@ static Err *lines_store(Side *side, const char *name, const Result *rows)
             const char *const piece = pieces ? arena_textf(side->backup->arena, "%s.%u.ndjson", name, pieces)
                                              : arena_textf(side->backup->arena, "%s.ndjson", name);
             pieces++;
-            TRY(piece_store(side, piece, buf_span(&text)));
+            TRY(backup_side_add(side, piece, buf_span(&text)));
             buf_clear(&text);
         }
         if (!is_end && strlen(line) + 1 <= FRAME_PLAIN_MAX)
@@ -81,7 +76,7 @@ static Err *lines_store(Side *side, const char *name, const Result *rows)
 }
 
 /* A view that the role may not read costs a note; a lost connection costs the backup anyway, at its stop. */
-static Err *query_store(Side *side, Connection *connection, const char *name, const char *sql)
+static Err *query_store(BackupSide *side, Connection *connection, const char *name, const char *sql)
 {
     AUTO(result_free) Result *rows = NULL;
     AUTO(err_free) Err *err = db_query(&rows, connection, &(Query){.sql = sql});
@@ -95,23 +90,6 @@ static Err *query_store(Side *side, Connection *connection, const char *name, co
     return lines_store(side, name, rows);
 }
 
-static Err *config_file_store(Side *side, const char *path)
-{
-    if (!path || path_is_below(path, side->backup->cluster->pgdata))
-        return NULL;
-    AUTO(buf_done) Buf bytes = {0};
-    AUTO(err_free) Err *err = file_read_all(&bytes, path, FRAME_PLAIN_MAX);
-    if (err) {
-        report_note(side->backup->report, "backup/SIDE_DATA", "%s is not in the backup: %s", path,
-                    err_text(err));
-        return NULL;
-    }
-    if (bytes.len == 0)
-        return NULL;
-    return piece_store(side, arena_textf(side->backup->arena, "config/%s", path_name(path)),
-                       buf_span(&bytes));
-}
-
 static DbOptions database_options(const Backup *backup, const char *dbname)
 {
     const ConnectionOptions *const to = &backup->cluster->connection;
@@ -119,7 +97,7 @@ static DbOptions database_options(const Backup *backup, const char *dbname)
         .host = to->host, .port = to->port, .user = to->user, .service = to->service, .dbname = dbname};
 }
 
-static Err *database_store(Side *side, const ServerDatabase *database)
+static Err *database_store(BackupSide *side, const ServerDatabase *database)
 {
     AUTO(connection_close) Connection *connection = NULL;
     const DbOptions options = database_options(side->backup, database->name);
@@ -140,12 +118,10 @@ static Err *database_store(Side *side, const ServerDatabase *database)
 
 Err *backup_side_store(Backup *backup, Connection *connection)
 {
-    AUTO(side_done) Side side = {.backup = backup};
+    AUTO(side_done) BackupSide side = {.backup = backup};
     ServerInfo server;
     TRY(server_info_read(&server, connection, backup->arena));
-    TRY(config_file_store(&side, server.config_file));
-    TRY(config_file_store(&side, server.hba_file));
-    TRY(config_file_store(&side, server.ident_file));
+    TRY(backup_conf_store(&side, &server));
     TRY(query_store(&side, connection, "settings", settings_sql));
     TRY(query_store(&side, connection, "databases", databases_sql));
     TRY(query_store(&side, connection, "tablespaces", tablespaces_sql));

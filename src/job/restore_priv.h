@@ -107,6 +107,9 @@ MUST Err *restore_copy(Buf *out_control, Restore *restore);
 /* ---- restore_settings.c: backup_label, tablespace_map, settings, signal file, plan */
 MUST Err *restore_settings_write(Restore *restore, Span control);
 
+/* ---- restore_conf.c: configuration files of its own, for a cluster that is restored elsewhere */
+MUST Err *restore_conf_write(Restore *restore);
+
 /* ---- restore_salvage.c: newer WAL of the old data directory goes to the archive first */
 MUST Err *restore_salvage(Restore *restore);
 

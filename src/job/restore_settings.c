@@ -43,10 +43,6 @@ static const char *const replaced[] = {
     "restore_command",          "hot_standby",
     "promote_trigger_file",     NULL,
 };
-/* What would lead a copy back to production's folders. */
-static const char *const elsewhere[] = {
-    "data_directory", "hba_file", "ident_file", "external_pid_file", NULL,
-};
 
 typedef struct Writing {
     Restore *restore;
@@ -75,13 +71,6 @@ static Err *file_take(Buf *out, const Writing *writing, const char *name)
     if (err_is(err, ERR_NOT_FOUND))
         err_free(&err);
     return err;
-}
-
-static bool file_exists(const Writing *writing, const char *name)
-{
-    EntryInfo info;
-    AUTO(err_free) Err *err = entry_stat_follow(&info, restore_path(writing->restore, name, writing->arena));
-    return !err && info.kind == ENTRY_FILE;
 }
 
 /* ---- backup_label, tablespace_map */
@@ -246,45 +235,6 @@ static Err *isolate_write(Writing *writing)
                        restore_path(restore, "pgstrata.hba.conf", writing->arena));
 }
 
-static Err *side_file_write(const Writing *writing, PlaceReader *places, const char *name)
-{
-    const BackupRecord *const backup = &writing->restore->way.backup;
-    const char *const wanted = arena_textf(writing->arena, "config/%s", name);
-    for (size_t i = 0; i < backup->side_count; i++) {
-        if (!text_equal(backup->side[i].name, wanted) || file_exists(writing, name))
-            continue;
-        AUTO(buf_done) Buf text = {0};
-        TRY(place_get(&text, places, &backup->side[i].place));
-        TRY(file_put(writing, name, buf_span(&text)));
-    }
-    return NULL;
-}
-
-/* Elsewhere it has configuration files of its own, and none of them leads to the folders it came from. */
-static Err *own_conf_write(Writing *writing)
-{
-    const Restore *const restore = writing->restore;
-    AUTO(place_reader_free)
-    PlaceReader *places = place_reader_new(restore->from.repo->store, &restore->from.generation.root);
-    TRY(side_file_write(writing, places, "postgresql.conf"));
-    TRY(side_file_write(writing, places, "pg_hba.conf"));
-    TRY(side_file_write(writing, places, "pg_ident.conf"));
-    AUTO(buf_done) Buf old = {0};
-    AUTO(buf_done) Buf text = {0};
-    TRY(file_take(&old, writing, "postgresql.conf"));
-    pg_conf_copy_without(&text, buf_span(&old), elsewhere);
-    /* Debian keeps an empty folder conf.d beside the file and demands it. */
-    PgConf conf;
-    TRY(pg_conf_parse(&conf, buf_span(&text), writing->arena));
-    for (size_t i = 0; i < conf.count; i++) {
-        const PgConfLine *const line = &conf.lines[i];
-        if (line->kind == PG_CONF_INCLUDE && text_equal(line->name, "include_dir") &&
-            path_is_inner(line->value))
-            TRY(folder_make_all(restore_path(restore, line->value, writing->arena), 0700));
-    }
-    return file_put(writing, "postgresql.conf", buf_span(&text));
-}
-
 static Err *clone_write(Writing *writing)
 {
     static const char marker[] = "A copy made by pgstrata restore. It archives nothing.\n";
@@ -375,7 +325,7 @@ Err *restore_settings_write(Restore *restore, Span control)
     TRY(file_take(&old, &writing, "postgresql.auto.conf"));
     TRY(recovery_write(&writing));
     if (!restore->place.is_own_place)
-        TRY(own_conf_write(&writing));
+        TRY(restore_conf_write(restore));
     if (restore->place.role == PLAN_CLONE)
         TRY(clone_write(&writing));
     if (restore->options->isolate)

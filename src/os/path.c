@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "os/path.h"
 
+#include "base/buf.h"
 #include "base/text.h"
 #include "os/errno.h"
 #include "os/fault.h"
@@ -57,6 +58,23 @@ bool path_is_below(const char *path, const char *folder)
     if (strncmp(path, folder, len) != 0)
         return false;
     return path[len] == 0 || path[len] == '/' || (len && folder[len - 1] == '/');
+}
+
+char *path_clean(const char *path, Arena *arena)
+{
+    AUTO(buf_done) Buf clean = {0};
+    for (const char *at = path; *at;) {
+        const size_t len = strcspn(at, "/");
+        const bool is_up = len == 2 && at[0] == '.' && at[1] == '.';
+        if (is_up) {
+            const char *const slash = strrchr(buf_text(&clean), '/');
+            buf_cut(&clean, slash ? (size_t)(slash - buf_text(&clean)) : 0);
+        } else if (len && !(len == 1 && at[0] == '.')) {
+            buf_addf(&clean, "/%.*s", (int)len, at);
+        }
+        at += len + (at[len] == '/');
+    }
+    return arena_text(arena, clean.len ? buf_text(&clean) : "/");
 }
 
 Err *path_real(char **out, const char *path, Arena *arena)

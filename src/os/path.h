@@ -25,6 +25,10 @@ bool path_is_inner(const char *path);
 /* `path` is `folder` itself or lies below it; both without "." and "..", as path_real() gives them. */
 bool path_is_below(const char *path, const char *folder);
 
+/* An absolute path without "." and empty components, each ".." taken together with the one before it: what it names as
+ * long as no symbolic link is on the way. */
+MUST char *path_clean(const char *path, Arena *arena);
+
 /* The absolute path without symbolic links. NOT_FOUND. */
 MUST Err *path_real(char **out, const char *path, Arena *arena);
 /* What the symbolic link at `path` says. NOT_FOUND; IO when it is no link. */

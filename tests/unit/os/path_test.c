@@ -58,6 +58,17 @@ static void test_path_is_below__goes_by_whole_components(void **state)
     assert_false(path_is_below("/", "/a"));
 }
 
+static void test_path_clean__takes_dots_and_slashes_out(void **state)
+{
+    (void)state;
+    AUTO(arena_free) Arena *arena = arena_new();
+    static const char *const cases[][2] = {
+        {"/", "/"},           {"/a/b", "/a/b"}, {"//a/./b/", "/a/b"},        {"/a/b/../c", "/a/c"},
+        {"/a/../../..", "/"}, {"/../x", "/x"},  {"/a/..b/...", "/a/..b/..."}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_string_equal(path_clean(cases[i][0], arena), cases[i][1]);
+}
+
 static void test_path_link__is_made_and_read_and_resolved(void **state)
 {
     (void)state;
@@ -77,7 +88,8 @@ static void test_path_link__is_made_and_read_and_resolved(void **state)
     rmdir(folder);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_path_join__puts_one_slash_between),
+UNIT_MAIN(cmocka_unit_test(test_path_clean__takes_dots_and_slashes_out),
+          cmocka_unit_test(test_path_join__puts_one_slash_between),
           cmocka_unit_test(test_path_parent__ends_at_root_and_at_dot),
           cmocka_unit_test(test_path_name__is_the_last_component),
           cmocka_unit_test(test_path_is_inner__refuses_every_way_out),
