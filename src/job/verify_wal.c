@@ -116,7 +116,7 @@ static Err *timelines_judge(VerifyRun *run, const VerifyGeneration *generation, 
     const KeyRoot *const root = &generation->generation.root;
     for (size_t i = 0; i < info->timeline_count; i++) {
         const InfoTimeline *const timeline = &info->timelines[i];
-        if (!timeline->wal || !timeline->wal->segments)
+        if (!wal_timeline_end(timeline->wal))
             continue;
         const bool begins_here =
             timeline->timeline.id == 1 || (timeline->record && !timeline->record->parent.id);

@@ -4,6 +4,7 @@
 
 #include "job/cluster.h"
 #include "os/file.h"
+#include "repo/wal_cover.h"
 
 #include <string.h>
 
@@ -32,8 +33,27 @@ Err *wal_show_file(WalShown *out, const char *path)
     return NULL;
 }
 
+/* Takes the summary out of one repository. */
+typedef Err *StoredFn(WalShown *out, Store *store, const KeyRoot *root);
+
+static Err *whole_show(WalShown *out, Store *store, const KeyRoot *root)
+{
+    return wal_object_summary(&out->summary, &out->has_summary, store, root, out->name);
+}
+
+static Err *tail_show(WalShown *out, Store *store, const KeyRoot *root)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    WalCover cover;
+    TRY(wal_cover_find(&cover, store, root, out->name, arena));
+    if (cover.count != 1) /* a summary is of one tail alone */
+        return ERR(NOT_FOUND, "no tail alone holds the begin of %s", wal_name_text(out->name).text);
+    return wal_tail_summary(&out->summary, &out->has_summary, store, root, &cover.tails[0]);
+}
+
 Err *wal_show_stored(WalShown *out, const ClusterOptions *cluster, const char *name)
 {
+    static StoredFn *const ways[] = {whole_show, tail_show}; /* a tail only when nobody has it whole */
     AUTO(repo_set_free) RepoSet *set = NULL;
     AUTO(err_free) Err *first = NULL;
     Generation generation;
@@ -43,10 +63,11 @@ Err *wal_show_stored(WalShown *out, const ClusterOptions *cluster, const char *n
     TRY(wal_name_parse(&out->name, name, generation.segment_bytes));
     if (out->name.kind != WAL_NAME_SEGMENT)
         return ERR(USAGE, "%s is no WAL segment", name);
-    for (size_t i = 0; i < set->count; i++) {
-        const Repo *const repo = set->repos[i];
-        Err *err =
-            wal_object_summary(&out->summary, &out->has_summary, repo->store, &generation.root, out->name);
+    for (size_t i = 0; i < COUNT_OF(ways) * set->count; i++) {
+        if (i == set->count && !err_is(first, ERR_NOT_FOUND))
+            break;
+        const Repo *const repo = set->repos[i % set->count];
+        Err *err = ways[i / set->count](out, repo->store, &generation.root);
         if (!err) {
             memcpy(out->repo, repo->name, sizeof out->repo);
             return NULL;

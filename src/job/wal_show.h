@@ -21,6 +21,6 @@ typedef struct WalShown {
 
 /* A file of pg_wal, also one that is still being written. CORRUPT: no WAL. */
 MUST Err *wal_show_file(WalShown *out, const char *path);
-/* A stored segment by its name, in the newest generation. NOT_FOUND. */
+/* A stored segment by its name, in the newest generation; of one that is there only as a tail, the tail. NOT_FOUND. */
 MUST Err *wal_show_stored(WalShown *out, const ClusterOptions *cluster, const char *name);
 void wal_shown_done(WalShown *shown);

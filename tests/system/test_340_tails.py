@@ -47,6 +47,8 @@ def test_every_commit_comes_back_and_the_old_server_may_go_on(story):
     assert not whole(story, tail).exists()
     assert salvage_only(story) == [tail]
 
+    assert 'inside' in story.pgstrata('wal-index', tail.name[:24]).out
+
     data, _ = story.restore('--target-name=inside')
     story.check(data, story.shadow.at(mark='inside'))
     data, run = story.restore()
