@@ -198,15 +198,21 @@ def test_a_time_behind_the_last_commit_is_pinned(story):
     story.check(data, story.shadow.at())
 
 
-def test_zones_are_understood_and_echoed(story):
+@pytest.mark.parametrize('zone', ['+09:00', ' KST', ' Asia/Seoul', ''])
+@pytest.mark.majors(15)
+def test_a_time_of_any_zone_is_that_moment(story, zone):
+    """09:00 in Seoul is midnight UTC; without a zone it is the time of whoever types it. Said back in both."""
+    story.work(seed=2)
+    moment = story.shadow.mark('moment').time.astimezone(datetime.timezone.utc)
+    story.work(seed=3)
     story.archive_all()
-    time.sleep(1.1)     # the end of the backup lies before the second that is asked for
-    moment = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() + 9 * 3600))
-    for zone in ('+09:00', ' KST', ' Asia/Seoul'):
-        _, run = story.restore('--dry-run', f'--target-time={moment}{zone}')
-        assert 'target: ' + moment in run.out, run
-    _, run = story.restore('--dry-run', f'--target-time={moment}')
-    assert 'local time' in run.out
+    seoul = moment.astimezone(datetime.timezone(datetime.timedelta(hours=9)))
+    text = seoul.strftime('%Y-%m-%d %H:%M:%S.%f')
+    data, run = story.restore(f'--target-time={text}{zone}', env={'TZ': 'UTC' if zone else 'Asia/Seoul'})
+    echo = next(line for line in run.out.split('\n') if line.startswith('target: '))
+    assert echo.startswith(f'target: {text}+09') and moment.strftime('%H:%M:%S.%f UTC)') in echo, echo
+    assert ('read as local time' in echo) == (not zone)
+    story.check(data, story.shadow.at(mark='moment'))
 
 
 def test_an_interrupted_restore_goes_on(story):
@@ -226,6 +232,57 @@ def test_an_interrupted_restore_goes_on(story):
     story.pgstrata('restore', f'--to-dir={data}', '--delta')
     assert not (data / 'pgstrata.restoring').exists()
     story.check(data, story.shadow.at())
+
+
+def stopped_in_the_middle(story, *args):
+    """Starts a restore and presses Ctrl-C once it has begun to write; the data directory."""
+    user = pgcluster.server_user() if os.geteuid() == 0 else None
+    options = {'user': user, 'group': user, 'extra_groups': []} if user else {}
+    for attempt in range(5):
+        data = story.clusters.folder / f'stopped{attempt}'
+        process = subprocess.Popen(story.pgstrata.argv('restore', f'--to-dir={data}', '--jobs=1', *args), text=True, cwd='/',
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=pgcluster.clean_environment(), **options)
+        while not (data / 'pgstrata.restoring').exists() and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        if process.returncode:
+            assert process.returncode == 130 and 'stopped by SIGINT' in err, err
+            return data
+    raise AssertionError('no restore could be stopped in time')
+
+
+@pytest.mark.majors(15)
+def test_ctrl_c_and_again_and_once_more(story):
+    story.work()
+    story.archive_all()
+    data = stopped_in_the_middle(story)
+    assert (data / 'pgstrata.restoring').exists() and not (data / 'global' / 'pg_control').exists()
+    story.pgstrata('restore', f'--to-dir={data}')
+    story.check(data, story.shadow.at())
+    in_place_data = story.cluster.data
+    story.cluster.stop()
+    runs = [in_place(story, '--output=json') for _ in range(2)]
+    first, second = (json.loads(run.out) for run in runs)
+    assert first['end_lsn'] == second['end_lsn'] and second['copied_bytes'] <= first['copied_bytes']
+    assert not list(in_place_data.glob('pgstrata.restoring'))
+    running_again(story, story.shadow.at())
+    story.cluster.check_pages()
+
+
+@pytest.mark.majors(15)
+def test_what_cannot_be_read_is_moved_aside(story):
+    """The control file is gone: nobody can say whose the folder is. In the cluster's own place nothing of it is removed."""
+    story.archive_all()
+    story.cluster.stop()
+    data = story.cluster.data
+    restoring.write_as_server_user(data / 'letter.txt', 'dear')
+    (data / 'global' / 'pg_control').unlink()
+    run = story.pgstrata('restore', code=3)
+    aside, = data.parent.glob('data.aside-*')
+    assert str(aside) in run.err and (aside / 'letter.txt').read_text() == 'dear' and (aside / 'base').is_dir()
+    assert not (data / 'letter.txt').exists()
+    running_again(story, story.shadow.at())
 
 
 def test_delta_writes_what_differs(story):

@@ -1,6 +1,7 @@
 """restore to its end: what the server does at the target, the end of a backup, who owns the archive afterwards, and again."""
 import json
 import re
+import shlex
 
 import pytest
 
@@ -139,12 +140,14 @@ def test_a_copy_takes_over(story):
 @pytest.fixture
 def forked(story):
     """Two lines of descent: timeline 1 went on behind the fork, timeline 2 is production's."""
-    story.mark('early')
+    story.mark('reachable')
     story.archive_all()
-    story.mark('fork', seed=2)
+    story.mark('early', seed=2)
+    story.early_segment = story.archive_all()
+    story.mark('fork', seed=3)
     story.archive_all()
-    story.mark('old', seed=3)
-    story.old_end = story.archive_all()
+    story.mark('old', seed=4)
+    story.archive_all()
     in_place(story, '--target-name=fork')
     story.cluster.sql('create table new_branch as select 7 as n')
     story.archive_all()
@@ -156,6 +159,66 @@ def in_place(story, *args):
     story.pgstrata('restore', '--yes', *args)
     story.cluster.start()
     story.cluster.wait_for_recovery_end()
+
+
+def hinted(run):
+    """The command that a hint gives, as arguments."""
+    command = re.search(r'^HINT: .*: pgstrata (restore .*)$', run.err, re.M)
+    assert command, run
+    return shlex.split(command[1])
+
+
+def test_a_hole_in_the_parent_below_a_child_is_named(forked):
+    """The child is whole, and the way to it leads over a segment of its parent that is not there."""
+    hole = forked.archive.object(forked.early_segment)
+    kept = hole.rename(forked.clusters.folder / 'kept')
+    data, run = forked.restore(code=6)
+    assert f'WAL segment {forked.early_segment} is missing' in run.err and not data.exists(), run
+    assert 'the last commit that can be reached is of 20' in run.err
+    forked.pgstrata(*hinted(run))
+    forked.check(data, forked.shadow.at(mark='reachable'))
+    kept.rename(hole)
+    data, _ = forked.restore()
+    copy = forked.check(data, forked.shadow.at(mark='fork'))
+    copy.start()
+    assert copy.value('select n from new_branch') == 7
+    copy.stop()
+
+
+def test_a_place_on_another_branch_is_named(forked):
+    old = forked.shadow.marks['old']
+    data, run = forked.restore(f'--target-lsn={old.lsn}', code=6)
+    assert f'LSN {old.lsn} lies behind the end of the archive on timeline 2' in run.err and not data.exists()
+    assert f'timeline 1 has WAL at {old.lsn}: --target-timeline=1 leads there' in run.err
+    data, _ = forked.restore(f'--target-lsn={old.lsn}', '--target-timeline=1')
+    forked.check(data, forked.shadow.at(mark='old'))
+    _, run = forked.restore('--target-lsn=FF/0', code=6)
+    assert 'leads there' not in run.err
+
+
+def test_a_time_without_full_wal_on_the_way_is_refused(story):
+    """With wal_level minimal a server leaves out of WAL what it writes to files at once: a copy would lack those rows."""
+    story.mark('full', seed=2)
+    story.cluster.configure({'wal_level': 'minimal', 'archive_mode': 'off', 'max_wal_senders': '0'})
+    story.cluster.restart()
+    story.cluster.sql('create table left_out (n int)')
+    story.cluster.sql('begin; truncate left_out; copy left_out from program \'seq 1000\'; commit')
+    story.cluster.configure({'wal_level': 'replica', 'archive_mode': 'on', 'max_wal_senders': '4'})
+    story.cluster.restart()
+    story.mark('after', seed=3)
+    story.archive_all()
+    for args in ([], ['--target-name=after']):
+        data, run = story.restore(*args, code=6)
+        assert 'the server ran with wal_level minimal at ' in run.err and not data.exists(), run
+    story.pgstrata(*hinted(run))
+    story.check(data, story.shadow.at(mark='full'))
+    story.backup()
+    story.archive_all()
+    data, _ = story.restore()
+    copy = story.check(data, story.shadow.at())
+    copy.start()
+    assert copy.value('select count(*) from left_out') == 1000
+    copy.stop()
 
 
 def test_a_second_try_to_an_earlier_moment(forked):
