@@ -341,6 +341,11 @@ Err *restore_place_end(Restore *restore, Span control)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     mode_t mode;
+    EntryInfo global;
+    TRY(entry_stat(&global, restore_path(restore, "global", arena)));
+    if (global.kind != ENTRY_FOLDER)
+        return ERR(CORRUPT, "backup %s has no folder global but a %s of that name",
+                   restore->way.backup.label.text, entry_kind_name(global.kind));
     TRY(restore_file_mode(&mode, restore));
     TRY(file_write_durable(restore_path(restore, "global/pg_control", arena), control, mode));
     TRY(entry_set_mode(restore->place.folder, mode & 0040 ? 0750 : 0700));
