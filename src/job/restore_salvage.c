@@ -52,8 +52,13 @@ static Err *is_ready(bool *out, const Restore *restore, const char *name)
     return NULL;
 }
 
-/* A segment that was recycled for later carries old content and is none; one that waits for the archiver is WAL that
- * somebody may want to look at. */
+static bool is_unsound(const Err *err)
+{
+    return err_is(err, ERR_CORRUPT) || err_is(err, ERR_REFUSED) || err_is(err, ERR_UNSUPPORTED);
+}
+
+/* A segment that was made ready or recycled for later carries zeros or old content and is none; one that waits for the
+ * archiver is WAL that somebody may want to look at. */
 static Err *unsound_keep(Salvage *salvage, const char *name, const Err *why)
 {
     Restore *const restore = salvage->restore;
@@ -114,7 +119,7 @@ static Err *file_salvage(Salvage *salvage, WalName name)
         restore_path(restore, arena_textf(restore->arena, "pg_wal/%s", text), restore->arena);
     AUTO(wal_parcel_free) WalParcel *parcel = NULL;
     AUTO(err_free) Err *err = parcel_make(&parcel, salvage, name, path);
-    if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_REFUSED))
+    if (is_unsound(err))
         return unsound_keep(salvage, text, err);
     if (!err && !parcel)
         return NULL;

@@ -34,6 +34,16 @@ def salvage_only(story):
     return tails(story)
 
 
+def made_ahead(story):
+    """The server had made the next segment ready, without a byte in it, as checkpoints do."""
+    wal = story.cluster.data / 'pg_wal'
+    newest = max(path.name for path in wal.glob('0' * 7 + '1' + '?' * 16))
+    path = wal / f'{int(newest, 16) + 1:024X}'
+    path.write_bytes(bytes(16 << 20))
+    path.chmod(0o600)
+    pgcluster.own_by_server_user(path)
+
+
 def damaged(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -43,6 +53,7 @@ def damaged(path):
 
 def test_every_commit_comes_back_and_the_old_server_may_go_on(story):
     crashed = story.shadow.at()
+    made_ahead(story)
     tail, = salvage_only(story)
     assert not whole(story, tail).exists()
     assert salvage_only(story) == [tail]

@@ -103,6 +103,9 @@ static void test_segment_end__recycled_file_behind_does_not_finish(void **state)
     put_files(scene, 5);
     put_file(scene, 6, buf_span(&scene->wal.bytes));
     assert_false(look(scene, 5).is_finished);
+    static const uint8_t zeros[FAKE_WAL_SEGMENT]; /* made ahead */
+    put_file(scene, 6, span_of(zeros, sizeof zeros));
+    assert_false(look(scene, 5).is_finished);
     put_file(scene, 6, span_of("", 0));
     assert_false(look(scene, 5).is_finished);
     SegmentEnd end;
