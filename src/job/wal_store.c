@@ -7,6 +7,7 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "repo/wal_archive.h"
+#include "repo/wal_cover.h"
 
 #include <assert.h>
 #include <string.h>
@@ -351,9 +352,51 @@ static Err *clash_check(const WalParcel *parcel, const WalStore *to)
     return NULL;
 }
 
+/* Does the parcel hold these bytes, as far as both go? */
+static Err *begin_compare(bool *is_equal, const WalParcel *parcel, Span there)
+{
+    const size_t both = there.len < parcel->size_bytes ? there.len : (size_t)parcel->size_bytes;
+    ParcelReading reading = {.parcel = parcel};
+    AUTO(buf_done) Buf here = {0};
+    TRY(parcel_read(&reading, buf_reserve(&here, both), both));
+    buf_grown(&here, both);
+    *is_equal = span_equal(buf_span(&here), span_cut(there, 0, both));
+    return NULL;
+}
+
+/* What cannot be read of other tails says nothing here. */
+static Err *tails_compare(const WalParcel *parcel, const WalStore *to, const Repo *repo)
+{
+    const KeyRoot *const root = &to->generation->root;
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(buf_done) Buf there = {0};
+    WalCover cover;
+    AUTO(err_free) Err *unread = wal_cover_find(&cover, repo->store, root, parcel->name, arena);
+    if (!unread)
+        unread = wal_cover_read(&there, repo->store, root, &cover);
+    bool is_equal = true;
+    if (!unread)
+        TRY(begin_compare(&is_equal, parcel, buf_span(&there)));
+    if (is_equal)
+        return NULL;
+    return err_hint(ERR(EXISTS, "tails of %s are in the repository %s with other content",
+                        wal_name_text(parcel->name).text, repo->name),
+                    "Two servers wrote on this timeline, or one and an old copy of its data directory. "
+                    "Nothing was changed.");
+}
+
+/* Tails of one segment hold the same bytes as far as they go. */
+static Err *tails_check(const WalParcel *parcel, const WalStore *to)
+{
+    for (size_t i = 0; i < to->set->count && tail_of(parcel); i++)
+        TRY(tails_compare(parcel, to, to->set->repos[i]));
+    return NULL;
+}
+
 Err *wal_parcel_store(const WalParcel *parcel, const WalStore *to)
 {
     TRY(clash_check(parcel, to));
+    TRY(tails_check(parcel, to));
     /* A repository that is away does not keep the others from getting their copy. */
     AUTO(err_free) Err *first = NULL;
     for (size_t i = 0; i < to->set->count; i++)

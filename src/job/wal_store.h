@@ -17,6 +17,7 @@
  *      very bytes (compared by size and XXH3-128), and it is durable.
  *   2. A name that is there with other bytes in any repository is EXISTS, and nothing was changed in any. A second
  *      .partial alone is kept beside the first.
+ *   3. So is a tail that differs from what other tails of its segment hold. The whole segment may always follow.
  *
  * Ownership: a WalStore borrows all it points to. Threads: making and storing may run in parallel on one WalStore.
  */

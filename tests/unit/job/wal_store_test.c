@@ -201,7 +201,25 @@ static void test_wal_store__refuses_a_tail_with_other_bytes(void **state)
     ASSERT_OK(tail_store(world, path, 9000));
     world->stream.data[5000] ^= 1;
     (void)world_segment_file(world, 0);
-    ASSERT_ERR_TEXT(EXISTS, "the tail of", tail_store(world, path, 9000));
+    ASSERT_ERR_TEXT(EXISTS, "with other content", tail_store(world, path, 9000));
+}
+
+/* The longer one has a name of its own, and yet it cannot be the same server's. */
+static void test_wal_store__refuses_a_tail_that_does_not_go_on_with_the_one_before(void **state)
+{
+    World *const world = *state;
+    ASSERT_OK(tail_store(world, world_segment_file(world, 0), 9000));
+    const WalTail longer = {world_name(world, 0), 0, 20000};
+    ASSERT_OK(store_remove(world->a->store,
+                           key_wal_tail(&world->generation.root, &(WalTail){longer.name, 0, 9000}).text));
+    world->stream.data[5000] ^= 1;
+    ASSERT_ERR_TEXT(EXISTS, "tails of", tail_store(world, world_segment_file(world, 0), 20000));
+    ObjectInfo info;
+    ASSERT_ERR(NOT_FOUND,
+               store_stat(&info, world->a->store, key_wal_tail(&world->generation.root, &longer).text));
+    world->stream.data[5000] ^= 1;
+    world->stream.data[9500] ^= 1; /* behind the first one's end the server may write what it likes */
+    ASSERT_OK(tail_store(world, world_segment_file(world, 0), 20000));
 }
 
 static void test_wal_store__refuses_a_tail_out_of_another_segment(void **state)
@@ -216,6 +234,8 @@ UNIT_MAIN(
     cmocka_unit_test_setup_teardown(test_wal_store__stores_tails_and_the_whole_segment_beside_them, begin,
                                     done),
     cmocka_unit_test_setup_teardown(test_wal_store__refuses_a_tail_with_other_bytes, begin, done),
+    cmocka_unit_test_setup_teardown(test_wal_store__refuses_a_tail_that_does_not_go_on_with_the_one_before,
+                                    begin, done),
     cmocka_unit_test_setup_teardown(test_wal_store__refuses_a_tail_out_of_another_segment, begin, done),
     cmocka_unit_test_setup_teardown(test_wal_store__stores_in_every_repository_with_its_codec, begin, done),
     cmocka_unit_test_setup_teardown(test_wal_store__takes_the_same_bytes_again_and_settles_them, begin, done),
