@@ -135,10 +135,9 @@ static Err *paths_store(Walk *walk, const char *const paths[SIDE_CONF_TOPS])
     AUTO(json_free) json_t *json = json_object();
     json_set_int(json, "schema", JSON_SCHEMA);
     json_set_raw(json, "data_directory", walk->data_directory);
-    for (size_t i = 0; i < SIDE_CONF_TOPS; i++) {
-        if (paths[i])
-            json_set_raw(json, side_conf_tops[i].setting, paths[i]);
-    }
+    for (size_t i = 0; i < SIDE_CONF_TOPS; i++)
+        json_set_raw(json, side_conf_tops[i].setting,
+                     paths[i] ? paths[i] : ""); /* the role may not know it */
     char *text = json_dumps(json, JSON_INDENT(1));
     assert(text);
     Err *const err = backup_side_add(walk->side, SIDE_CONF_PATHS, span_of(text, strlen(text)));

@@ -22,8 +22,6 @@
 
 #include <string.h>
 
-#define RESTORE_CONF "pgstrata.config"
-
 /* Of a folder, where files have mode `mode`: who may read may look. */
 static mode_t folder_mode(mode_t mode)
 {
@@ -63,7 +61,8 @@ static const SideItem *side_find(const Copying *copying, const char *name)
 
 static const char *path_read(JsonReader *reader, const char *name, Arena *arena)
 {
-    return json_read_has(reader, name) ? path_clean(json_read_raw(reader, name, arena), arena) : NULL;
+    const char *const path = json_read_raw(reader, name, arena);
+    return path[0] ? path_clean(path, arena) : NULL;
 }
 
 static Err *paths_read(Copying *copying)
@@ -81,6 +80,26 @@ static Err *paths_read(Copying *copying)
     for (size_t i = 0; i < SIDE_CONF_TOPS; i++)
         copying->paths[i] = path_read(&reader, side_conf_tops[i].setting, copying->arena);
     return json_read_end(&reader);
+}
+
+/* Makes the folder `inner` and those above it. No part of the way may be a link: it could lead out. */
+static Err *folders_make(const Copying *copying, const char *inner)
+{
+    for (size_t len = strcspn(inner, "/");; len += 1 + strcspn(inner + len + 1, "/")) {
+        const char *const part = arena_textf(copying->arena, "%.*s", (int)len, inner);
+        const char *const path = restore_path(copying->restore, part, copying->arena);
+        EntryInfo info;
+        TRY(entry_stat(&info, path));
+        if (info.kind == ENTRY_ABSENT) {
+            TRY(folder_make(path, folder_mode(copying->mode)));
+            TRY(folder_sync(path_parent(path, copying->arena)));
+        } else if (info.kind != ENTRY_FOLDER) {
+            return ERR(REFUSED, "%s is a %s, where a folder for configuration files is to be", path,
+                       entry_kind_name(info.kind));
+        }
+        if (!inner[len])
+            return NULL;
+    }
 }
 
 /* ---- references */
@@ -125,8 +144,7 @@ static Err *ref_write(Buf *to, const Copying *copying, const Copy *from, const C
     const char *const inner = inner_of(copying, from, ref->kind, path);
     if (inner) {
         if (ref->kind == CONF_REF_FOLDER)
-            TRY(folder_make_all(restore_path(copying->restore, inner, copying->arena),
-                                folder_mode(copying->mode)));
+            TRY(folders_make(copying, inner));
         conf_ref_format(to, ref, from->syntax, relative(copying, from, inner));
         return NULL;
     }
@@ -159,8 +177,10 @@ static Err *copy_write(const Copying *copying, const Copy *copy, Span original)
         pg_conf_copy_without(&cleared, buf_span(&text), elsewhere);
     else
         buf_swap(&cleared, &text);
+    const char *const folder = path_parent(copy->inner, copying->arena);
+    if (!text_equal(folder, "."))
+        TRY(folders_make(copying, folder));
     const char *const path = restore_path(copying->restore, copy->inner, copying->arena);
-    TRY(folder_make_all(path_parent(path, copying->arena), folder_mode(copying->mode)));
     return file_write_durable(path, buf_span(&cleared), copying->mode);
 }
 

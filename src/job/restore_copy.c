@@ -300,7 +300,7 @@ static Err *extra_clear(Copy *copy, const char *path, const FolderEntry *entry)
     Restore *const restore = copy->restore;
     const bool is_servers =
         strchr(path, '/') || pgdata_path_classify(path, restore->from.version).kind == PGDATA_EXCLUDED;
-    if (!is_servers)
+    if (!is_servers && !text_equal(path, RESTORE_CONF))
         return restore_set_aside(restore, path);
     const char *const full = restore_path(restore, path, copy->arena);
     return entry->kind == ENTRY_FOLDER ? folder_remove_all(full) : file_remove(full);

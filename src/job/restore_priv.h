@@ -10,6 +10,9 @@
 
 /* The folder of tablespaces that a copy keeps below itself. */
 #define RESTORE_TABLESPACES "pgstrata.tablespaces"
+/* The folder of configuration files that lay outside of the data directory. Unlike "pgstrata.…" it belongs into backups:
+ * the server needs it. */
+#define RESTORE_CONF "pgstrata_config"
 
 /* Where we restore from: the repositories that answer, the first one leads. */
 typedef struct RestoreFrom {

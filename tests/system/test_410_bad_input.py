@@ -236,8 +236,8 @@ def test_a_wrong_password(backups, protected):
     protected.reload()
     backups.configure(protected, user='keeper')
     backups.pgstrata.env['PGPASSWORD'] = 'mistaken'
-    _, run = backups.make(code=None)
-    assert run.code in (1, 10) and 'password authentication failed' in run.err and 'keeper' in run.err
+    _, run = backups.make(code=1)
+    assert 'password authentication failed' in run.err and 'keeper' in run.err
     assert 'mistaken' not in run.err and not list(backups.repo.glob('main/g1/backup/*'))
     backups.pgstrata.env['PGPASSWORD'] = 'right'
     backups.make()
@@ -297,7 +297,7 @@ def waiting_for_wal(backups, protected):
     assert 'waiting for WAL' in err
 
 
-@pytest.mark.majors(13, 15)
+@pytest.mark.majors(15)
 def test_a_standby_that_is_promoted_meanwhile(backups, protected, clusters):
     first, _ = backups.make()
     standby = archiving.recover_by_archive(backups.archive, clusters, backups.copy(first, clusters), signal='standby.signal')

@@ -81,3 +81,35 @@ def test_what_is_missing_is_told_and_the_backup_is_made(pgstrata, clusters, fold
     _, run = story.restore(code=3)
     assert f'{etc}/nested.conf, which {etc}/conf.d/10.conf refers to, is not in the backup' in run.err
     assert 'HINT:  the restored server needs the file' in run.err
+
+
+@pytest.mark.majors(15)
+def test_links_in_the_way_of_copies_are_not_followed(pgstrata, clusters, folder, major):
+    story = restoring.Protected(pgstrata, clusters, major)
+    _, _, expected = debian_like(story, folder, major)
+    outside = folder / 'outside'
+    outside.mkdir()
+    pgcluster.own_by_server_user(outside)
+    story.backup()
+    story.archive_all()
+    data, _ = story.restore()
+    copies = data / 'pgstrata_config'
+    copies.rename(folder / 'kept')
+    copies.symlink_to(outside)
+    story.pgstrata('restore', f'--to-dir={data}', '--delta', '--yes')
+    assert not list(outside.iterdir()) and copies.is_dir() and not copies.is_symlink()
+    clone = story.started(data)
+    clone.wait_for_recovery_end()
+    assert clone.value('show x.nested') == expected['nested']
+    clone.stop()
+    # What an earlier restore left does not count any more.
+    (copies / 'settings' / 'stale.conf').write_text('')
+    story.pgstrata('restore', f'--to-dir={data}', '--delta', '--yes')
+    assert copies.is_dir() and not (copies / 'settings' / 'stale.conf').exists()
+    # One that came with the backup.
+    (story.cluster.data / 'pgstrata_config').symlink_to(outside)
+    story.backup()
+    story.archive_all()
+    data, run = story.restore(code=7)
+    assert f'{data}/pgstrata_config is a symbolic link, where a folder for configuration files is to be' in run.err
+    assert not list(outside.iterdir()) and not (data / 'global' / 'pg_control').exists()
