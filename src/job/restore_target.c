@@ -96,16 +96,30 @@ static Err *records_load(Seek *seek)
 
 /* ---- words for what cannot be had */
 
+/* As a shell reads it back. */
+static const char *shell_word(const char *text, Arena *arena)
+{
+    AUTO(buf_done) Buf word = {0};
+    buf_add_text(&word, "'");
+    for (; *text; text++) {
+        if (*text == '\'')
+            buf_add_text(&word, "'\\'");
+        buf_add(&word, text, 1);
+    }
+    buf_add_text(&word, "'");
+    return arena_text(arena, buf_text(&word));
+}
+
 /* The whole command, so that it can be pasted: without its folder it would restore in place. */
 static Err *command_hint(const Restore *restore, Err *err, const char *what, const char *target)
 {
     const RestoreOptions *const options = restore->options;
     Arena *const arena = restore->arena;
-    return err_hint(err, "%s: pgstrata restore --cluster=%s%s%s %s", what, restore->cluster->name,
-                    options->to_dir ? arena_textf(arena, " --to-dir='%s'", options->to_dir) : "",
-                    options->timeline.id ? arena_textf(arena, " --target-timeline=%u", options->timeline.id)
-                                         : "",
-                    target);
+    return err_hint(
+        err, "%s: pgstrata restore --cluster=%s%s%s %s", what, restore->cluster->name,
+        options->to_dir ? arena_textf(arena, " --to-dir=%s", shell_word(options->to_dir, arena)) : "",
+        options->timeline.id ? arena_textf(arena, " --target-timeline=%u", options->timeline.id) : "",
+        target);
 }
 
 static const char reachable[] = "to recover to the last moment that can be reached";
