@@ -79,6 +79,8 @@ def test_a_repository_of_another_format_is_told_by_every_command(backups, protec
 @pytest.mark.majors(15)
 def test_an_object_of_another_format_is_no_damage(backups, protected, folder):
     label, _ = backups.make()
+    run = backups.pgstrata('verify', '--backup=20200101-000000F', code=1)
+    assert 'has no committed backup 20200101-000000F' in run.err and 'HINT:  "pgstrata info" lists the backups' in run.err
     name = archiving.end_segment(backups.archive, protected)
     objects = {backups.repo / 'main' / 'g1' / 'backup' / label / 'pack-000001': ['verify', 'restore'],
                backups.repo / 'main' / 'g1' / 'backup' / label / 'backup': ['verify', 'restore'],
@@ -164,6 +166,47 @@ def test_objects_of_another_cluster_are_found(backups, protected, pgstrata, fold
     waiting = protected.switch_wal()
     run = backups.pgstrata('archive-push', f'pg_wal/{waiting}', code=None, cwd=protected.data)
     assert 0 < run.code <= 125 and 'system id' in run.err
+
+
+@pytest.mark.majors(15)
+def test_another_repository_at_the_same_place(backups, protected, clusters):
+    """A recovery asks the repositories of its plan by their ids: another one proves nothing."""
+    backups.make()
+    data, start_lsn = archiving.base_copy(protected, clusters)
+    name = archiving.end_segment(backups.archive, protected)
+    backups.archive.plan(data, 'clone', start_lsn, end=name)
+    backups.archive.get(data, name)
+    (data / 'pg_wal' / 'RECOVERYXLOG').unlink()
+    backups.repo.rename(f'{backups.repo}.old')
+    backups.archive.call_probe('init', protected.data, backups.repo)
+    for asked in (name, '00000002.history', '0000000100000000000000FF'):
+        run = backups.archive.get(data, asked, code=200)
+        assert 'the plan of this directory asks for' in run.err and 'HINT:  Is another disk mounted there?' in run.err
+    assert not (data / 'pg_wal' / 'RECOVERYXLOG').exists()
+
+
+@pytest.mark.majors(15)
+def test_wal_that_is_not_what_its_name_says(backups, protected):
+    protected.configure({'archive_command': "'/bin/false'"})
+    protected.reload()
+    name = protected.switch_wal()
+    path = protected.data / 'pg_wal' / name
+    good = path.read_bytes()
+
+    def changed(at, data):
+        return good[:at] + data + good[at + len(data):]
+
+    # The long header of the first page: magic, timeline, page address, system id, sizes (xlog_internal.h).
+    for content, word in ((changed(0, b'\xff\xff'), 'magic'), (changed(4, struct.pack('<I', 9)), 'timeline'),
+                          (changed(8, struct.pack('<Q', 1 << 30)), 'recycled'), (changed(24, bytes(8)), 'system id'),
+                          (changed(32, struct.pack('<I', 1 << 20)), 'segment'), (good[:-8192], 'bytes'), (good + bytes(8192), 'bytes'),
+                          (b'', 'bytes')):
+        path.write_bytes(content)
+        run = backups.archive.push(protected, name, code=None)
+        assert 0 < run.code <= 125 and word in run.err and name in run.err, (word, str(run))
+        assert not backups.archive.has(name)
+    path.write_bytes(good)
+    backups.archive.push(protected, name)
 
 
 @pytest.mark.majors(15)
