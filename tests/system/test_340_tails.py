@@ -115,21 +115,25 @@ def test_time_inside_a_tail_and_a_second_life(story):
     assert story.cluster.value('select n from second_life') == 2
 
 
+def ask(story, data, tail, code):
+    got = data / 'pg_wal' / 'RECOVERYXLOG'
+    run = story.pgstrata('archive-get', tail.name[:24], got, cwd=data, code=code)
+    assert not got.exists(), run
+
+
 @pytest.mark.majors(15)
-def test_a_damaged_tail_is_refused(story):
-    salvage_only(story)
-    tail, = tails(story)
-    data, _ = story.restore()
-    copy = story.started(data)
-    copy.wait_for_recovery_end()
-    copy.stop()
+def test_a_standby_gets_no_tail_and_nobody_a_damaged_one(story):
+    """What a standby is given takes the place of what it has streamed."""
+    tail, = salvage_only(story)
+    data, run = story.restore('--standby')
+    assert f'unfinished segment {tail.name[:24]}' in run.err, run
+    ask(story, data, tail, 1)
+
     data, _ = story.restore()
     damaged(tail)
     story.pgstrata('restore', f'--to-dir={story.clusters.folder / "never"}', code=5)
     story.pgstrata('verify', code=5)
-    got = data / 'pg_wal' / 'RECOVERYXLOG'
-    run = story.pgstrata('archive-get', tail.name[:24], got, cwd=data, code=200)
-    assert not got.exists(), run
+    ask(story, data, tail, 200)
     copy = story.clusters.adopt(story.major, data)
     with pytest.raises(pgcluster.ServerError):
         copy.start()
@@ -138,14 +142,3 @@ def test_a_damaged_tail_is_refused(story):
     story.pgstrata('restore', '--yes', code=5)
     shutil.rmtree(story.cluster.data / 'pg_wal')
     story.pgstrata('restore', '--yes', code=5)
-
-
-@pytest.mark.majors(15)
-def test_a_standby_is_not_given_a_tail(story):
-    """What it is given takes the place of what it has streamed."""
-    tail, = salvage_only(story)
-    data, run = story.restore('--standby')
-    assert f'unfinished segment {tail.name[:24]}' in run.err, run
-    got = data / 'pg_wal' / 'got'
-    story.pgstrata('archive-get', tail.name[:24], got, cwd=data, code=1)
-    assert not got.exists()
