@@ -161,7 +161,9 @@ static void show_gaps(Output *output, const Info *info)
             output_text(output, " to %s, %" PRIu64 " segments,", wal_name_text(gap->last).text,
                         gap->segments);
         output_text(output, " missing, ");
-        if (!gap->break_count)
+        if (gap->is_harmless)
+            output_text(output, "needed by no restore\n");
+        else if (!gap->break_count)
             output_text(output, "breaks no backup, but no restore gets past it\n");
         for (size_t j = 0; j < gap->break_count; j++)
             output_text(output, "%s%s%s", j ? ", " : "breaks ", gap->breaks[j].text,

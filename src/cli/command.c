@@ -82,7 +82,7 @@ const Command command_table[] = {
         "to do. With --quick only names, sizes and the small objects of backups are looked at; with --backup only "
         "what one backup needs.\n"
         "The exit status is 5 when something is damaged or missing, 6 when WAL of a backup is missing, 3 when there is "
-        "a gap that breaks no backup or a file that does not belong here, 1 when a newer pgstrata wrote an object. Where the "
+        "a gap behind a backup that breaks none, or a file that does not belong here, 1 when a newer pgstrata wrote an object. Where the "
         "backups were made, a commit that was lost is damage too; elsewhere it looks like an interrupted backup.",
         .run = cmd_verify, .set = FOR_VERIFY},
     {"version", "", "show the version",

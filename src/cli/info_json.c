@@ -215,6 +215,7 @@ static json_t *gaps_json(const Info *info)
         for (size_t j = 0; j < info->gaps[i].break_count; j++)
             json_array_append_new(breaks, json_string(info->gaps[i].breaks[j].text));
         set(gap, "breaks", breaks);
+        set(gap, "harmless", json_boolean(info->gaps[i].is_harmless));
         json_array_append_new(list, gap);
     }
     return list;

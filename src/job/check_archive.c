@@ -142,9 +142,13 @@ static void backup_check(Check *check, const Info *info)
 
 static void gaps_check(Check *check, const Info *info)
 {
+    size_t harmful = 0;
     for (size_t i = 0; i < info->gap_count; i++) {
         const InfoGap *const gap = &info->gaps[i];
         const WalNameText first = wal_name_text(gap->first), last = wal_name_text(gap->last);
+        harmful += !gap->is_harmless;
+        if (gap->is_harmless)
+            continue;
         if (gap->break_count)
             check_fault(check, "gaps",
                         err_hint(ERR(GAP, "%s to %s are not archived and break %zu backups", first.text,
@@ -155,8 +159,8 @@ static void gaps_check(Check *check, const Info *info)
                           "no moment can be reached through a gap; newer backups are not touched",
                           "%s to %s are not archived", first.text, last.text);
     }
-    if (!info->gap_count)
-        check_good(check, "gaps", "none");
+    if (!harmful)
+        check_good(check, "gaps", "%s", info->gap_count ? "none behind a backup" : "none");
 }
 
 /* What this host committed is still there: the only way to know that a commit was lost. */

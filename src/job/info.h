@@ -69,6 +69,7 @@ typedef struct InfoGap {
     uint64_t segments;
     const BackupLabel *breaks; /* backups that cannot be restored for it */
     size_t break_count;
+    bool is_harmless; /* breaks no backup, and no good one begins before it: no restore would read that WAL */
 } InfoGap;
 
 typedef struct InfoGeneration {

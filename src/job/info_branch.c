@@ -166,9 +166,12 @@ static void gap_add(BranchLook *look, const WalWindow *window)
 {
     const uint64_t first = window->missing.segment, last = window->next_segment - 1;
     AUTO(buf_done) Buf breaks = {0};
+    bool is_passed = false;
     for (size_t i = 0; i < look->backup_count; i++) {
         const BackupRecord *const record = &look->backups[i]->record;
-        if (!record->offline && lineage_segment_at(&look->lineage, record->start_lsn) <= last &&
+        const bool begins_before = lineage_segment_at(&look->lineage, record->start_lsn) <= last;
+        is_passed |= begins_before && look->backups[i]->state == INFO_BACKUP_GOOD;
+        if (!record->offline && begins_before &&
             lineage_segment_before(&look->lineage, record->stop_lsn) >= first)
             buf_add(&breaks, &record->label, sizeof record->label);
     }
@@ -180,7 +183,8 @@ static void gap_add(BranchLook *look, const WalWindow *window)
         .last = last_copy.name,
         .segments = last - first + 1,
         .breaks = (const BackupLabel *)(const void *)arena_bytes(look->reading->arena, buf_span(&breaks)).ptr,
-        .break_count = breaks.len / sizeof(BackupLabel)};
+        .break_count = breaks.len / sizeof(BackupLabel),
+        .is_harmless = !is_passed && !breaks.len};
     buf_add(look->gaps, &gap, sizeof gap);
 }
 

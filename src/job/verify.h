@@ -9,7 +9,7 @@
  * followed: its packs by size and SHA-256, its manifest to the last extent, its WAL from start to stop; then the gaps.
  * What is wrong becomes a fault in the report, with what it breaks and what can be done. Corrupt or missing objects are
  * CORRUPT, missing WAL of a backup is GAP, what a newer program wrote is UNSUPPORTED and no damage; a gap that breaks no
- * backup is a warning, as is what does not belong here.
+ * backup is a warning, as is what does not belong here; one before the first backup is a note.
  *
  * A backup that was begun and not committed is no damage, nor is the end of the archive: whether newer objects were lost
  * only the host that wrote them can know. Where this is that host, its notes of commits (job/commit_note.h) are held
@@ -53,10 +53,10 @@ typedef struct VerifyBackup {
 
 typedef struct VerifyResult {
     uint64_t objects;
-    uint64_t bytes;     /* stored bytes of these objects; read ones, unless VERIFY_NAMES */
-    uint64_t faulty;    /* objects with a fault */
-    uint64_t strangers; /* names that are no object of a repository */
-    uint64_t gaps;
+    uint64_t bytes;              /* stored bytes of these objects; read ones, unless VERIFY_NAMES */
+    uint64_t faulty;             /* objects with a fault */
+    uint64_t strangers;          /* names that are no object of a repository */
+    uint64_t gaps;               /* that cost something: not those before the first backup */
     const VerifyBackup *backups; /* in the arena */
     size_t backup_count;
 } VerifyResult;

@@ -86,17 +86,23 @@ static Err *backups_judge(VerifyRun *run, const VerifyGeneration *generation, co
     return NULL;
 }
 
-/* What a gap costs: the way from the backups before it to the moments behind it. */
+/* What a gap costs: the way from the backups before it to the moments behind it. Where no backup lies before it, nothing;
+ * a server that begins to archive hands over whatever old segments it still has. */
 static void gaps_tell(VerifyRun *run, const Info *info)
 {
-    run->result->gaps += info->gap_count;
     for (size_t i = 0; i < info->gap_count; i++) {
         const InfoGap *const gap = &info->gaps[i];
+        run->result->gaps += !gap->is_harmless;
         AUTO(buf_done) Buf text = {0};
         buf_addf(&text, "WAL %s", wal_name_text(gap->first).text);
         if (gap->segments > 1)
             buf_addf(&text, " to %s, %" PRIu64 " segments,", wal_name_text(gap->last).text, gap->segments);
         buf_addf(&text, " missing on timeline %" PRIu32, gap->branch.id);
+        if (gap->is_harmless) {
+            report_note(&run->found, "verify/GAP",
+                        "%s; no restore needs it: every usable backup begins later", buf_text(&text));
+            continue;
+        }
         if (gap->break_count) {
             buf_add_text(&text, "; backups that need it:");
             for (size_t j = 0; j < gap->break_count; j++)

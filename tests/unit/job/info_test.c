@@ -84,6 +84,7 @@ static void test_info__tells_a_gap_and_the_backups_it_breaks(void **state)
     assert_string_equal(wal_name_text(info.gaps[0].last).text, "000000010000000000000008");
     assert_int_equal(info.gaps[0].segments, 2);
     assert_int_equal(info.gaps[0].break_count, 1);
+    assert_false(info.gaps[0].is_harmless);
     assert_string_equal(info.gaps[0].breaks[0].text, "20260101-000100F");
     assert_int_equal(info.backups[1].state, INFO_BACKUP_BROKEN);
     assert_int_equal(info.backups[1].missing.segment, 7);
@@ -91,6 +92,27 @@ static void test_info__tells_a_gap_and_the_backups_it_breaks(void **state)
     assert_true(info.windows[0].ends_in_gap);
     assert_int_equal(info.windows[0].to_time.us, second(60).us);
     assert_false(info.windows[1].ends_in_gap);
+}
+
+static void test_info__takes_a_gap_for_harmless_only_before_the_first_good_backup(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    put_days(scene.repo, 1, 5, 6);
+    put_days(scene.repo, 1, 8, 9);
+    put_days(scene.repo, 1, 11, 12);
+    Info info = look(&scene);
+    assert_int_equal(info.gap_count, 2);
+    assert_true(info.gaps[0].is_harmless);
+    assert_true(info.gaps[1].is_harmless);
+    put_backup(scene.repo, "20260101-000050F", 1, SEGMENT(8), SEGMENT(9));
+    info = look(&scene);
+    assert_true(info.gaps[0].is_harmless);
+    assert_false(info.gaps[1].is_harmless);
+    put_backup(scene.repo, "20260101-000051F", 1, SEGMENT(5), (Lsn){SEGMENT(8).at + 4096});
+    info = look(&scene);
+    assert_int_equal(info.gaps[0].break_count, 1);
+    assert_false(info.gaps[0].is_harmless);
 }
 
 static void test_info__tells_interrupted_and_damaged_backups_apart(void **state)
@@ -154,6 +176,7 @@ static void test_info__shows_an_old_branch_only_where_it_went_on(void **state)
 UNIT_MAIN(cmocka_unit_test(test_info__of_an_unknown_cluster_has_no_generation),
           cmocka_unit_test(test_info__joins_backups_of_one_stretch_into_one_window),
           cmocka_unit_test(test_info__tells_a_gap_and_the_backups_it_breaks),
+          cmocka_unit_test(test_info__takes_a_gap_for_harmless_only_before_the_first_good_backup),
           cmocka_unit_test(test_info__tells_interrupted_and_damaged_backups_apart),
           cmocka_unit_test(test_info__judges_a_backup_by_the_branch_that_has_its_wal),
           cmocka_unit_test(test_info__shows_an_old_branch_only_where_it_went_on))

@@ -315,6 +315,21 @@ static void test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning(void **
     assert_int_equal(scene.result.backups[0].state, VERIFY_GOOD);
 }
 
+static void test_verify__notes_a_gap_before_the_first_backup(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = {.repo = new_repo("main"), .arena = arena_new(), .folder = test_folder()};
+    put_generation(scene.repo);
+    put_branch(scene.repo, 1, 0, (Lsn){0});
+    put_days(scene.repo, 1, 5, 5);
+    put_days(scene.repo, 1, 7, 8);
+    look(&scene);
+    assert_int_equal(scene.report.count, 1);
+    assert_true(scene.report.has_level[NOTICE_NOTE]);
+    assert_true(strstr(scene.report.notices[0].text, "000000010000000000000006") != NULL);
+    assert_int_equal(scene.result.gaps, 0);
+}
+
 static void test_verify__tells_interruption_and_strangers_from_damage(void **state)
 {
     (void)state;
@@ -571,6 +586,7 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__finds_tails_that_contradict_each_other),
           cmocka_unit_test(test_verify__ties_damage_to_the_backup),
           cmocka_unit_test(test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning),
+          cmocka_unit_test(test_verify__notes_a_gap_before_the_first_backup),
           cmocka_unit_test(test_verify__tells_interruption_and_strangers_from_damage),
           cmocka_unit_test(test_verify__finds_wal_of_another_cluster),
           cmocka_unit_test(test_verify__finds_extents_beyond_the_pack),
