@@ -1,14 +1,19 @@
 #!/usr/bin/python3
-"""Measures pgstrata beside pgBackRest, pg_basebackup and the floors on one cluster, in one run.
+"""Measures pgstrata beside pgBackRest, pg_basebackup and the floors, each race on one cluster and in one run.
 
-    bench.py --pgstrata build/src/pgstrata [--scale 1] [--runs 5] [--only full,restore,…] [--work FOLDER] [--report FILE]
+    bench.py --pgstrata PROGRAM [--floor PROGRAM] [--scale 1] [--runs 5] [--only full,restore,…] [--work FOLDER]
+             [--report FILE] [--write docs/PERFORMANCE.md]
 
-Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest from Debian. Everything lives below --work and is
-removed at the end unless --keep is given.
+Races: full, restore, archive (ratio 3) · dense (full and restore at ratio 14) · small (full backup of 100,000
+relations of a page) · million (offline full backup of a million tiny files). --scale 0.02 tries everything in two minutes. Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest
+from Debian. Everything lives below --work and is removed at the end unless --keep is given. --report writes FILE.md and
+FILE.json, --write puts the tables into a document, between its lines <!-- bench: begin --> and <!-- bench: end -->.
 """
 import argparse
 import json
+import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,31 +22,28 @@ from cluster import BIN, OWNER, Cluster, as_owner, owned_folder
 from measure import Contestant, drop_caches, folder_bytes, race, table
 
 PORT = 55440
+MARKS = '<!-- bench: begin -->\n', '<!-- bench: end -->\n'
 
 
-class Bench:
-    def __init__(self, arguments):
-        self.args = arguments
-        self.work = owned_folder(arguments.work)
+class Site:
+    """One cluster with a repository of each program; pgBackRest's needs one a level."""
+
+    def __init__(self, folder, program):
+        self.work, self.program = owned_folder(folder), program
         self.work.chmod(0o755)
         self.cluster = Cluster(self.work / 'cluster', PORT)
-        self.results = []
-        self.program = pathlib.Path(arguments.pgstrata).resolve()
 
-    # -- the two programs' configurations -------------------------------------------------------------------------
-
-    def pgstrata(self, *argv, name='main'):
-        return [self.program, '--config', self.work / 'pgstrata.conf', '--cluster', name, *argv]
+    def pgstrata(self, *argv):
+        return [self.program, '--config', self.work / 'pgstrata.conf', '--cluster', 'main', *argv]
 
     def pgbackrest(self, *argv, level=1):
         return ['pgbackrest', '--config', self.work / f'pgbackrest-{level}.conf', '--stanza=main', *argv]
 
     def configure(self):
         for level in (1, 3):
-            repo = self.work / f'pgbackrest-repo-{level}'
-            owned_folder(repo)
+            owned_folder(self.work / f'pgbackrest-repo-{level}')
             (self.work / f'pgbackrest-{level}.conf').write_text(f'''[global]
-repo1-path={repo}
+repo1-path={self.work}/pgbackrest-repo-{level}
 repo1-bundle=y
 repo1-retention-full=99
 compress-type=zst
@@ -72,165 +74,255 @@ pgdata = {self.cluster.data}
 host = {self.cluster.folder}
 port = {PORT}
 ''')
-        for folder in ('lock', 'spool', 'state'):
+        for folder in ('lock', 'spool', 'state', 'pgstrata-repo'):
             owned_folder(self.work / folder)
 
-    def prepare(self):
-        """The cluster, archived by pgstrata (level 1); pgBackRest keeps its own repository beside it."""
+    def begin(self, fill, scale):
+        """The cluster, archived by pgstrata from here on; pgBackRest keeps its own repositories beside it."""
         self.configure()
         self.cluster.create()
         self.cluster.set("archive_mode = on\narchive_command = '/bin/true'\nwal_level = replica\n")
         self.cluster.start()
-        print(f'filling the cluster (scale {self.args.scale})')
-        print(f'  {self.cluster.fill(self.args.scale) / 1e9:.2f} GB')
+        print(f'filling {self.cluster.data} (scale {scale})', flush=True)
+        fill(self.cluster, scale)
+        print(f'  {self.cluster.size() / 1e9:.2f} GB with WAL', flush=True)
         for level in (1, 3):
             as_owner(*self.pgbackrest('stanza-create', level=level))
-        owned_folder(self.work / 'pgstrata-repo')
         as_owner(*self.pgstrata('setup', '--replace'))
         self.cluster.sql('select pg_switch_wal()')
 
-    # -- races ----------------------------------------------------------------------------------------------------
+    def end(self, keep):
+        if (self.cluster.data / 'postmaster.pid').exists():
+            self.cluster.stop('immediate')
+        if not keep:
+            shutil.rmtree(self.work, ignore_errors=True)
 
-    def fresh(self, folder):
+    # -- what a race needs again and again ------------------------------------------------------------------------
+
+    def backups_forget(self):
+        for backup in (self.work / 'pgstrata-repo').glob('main/g*/backup/*'):
+            shutil.rmtree(backup)
+
+    def backups_forget_theirs(self, level):
+        subprocess.run(self.pgbackrest('expire', '--repo1-retention-full=1', level=level), check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=OWNER)
+
+    def ours(self, level=1, *more):
+        argv = self.pgstrata('backup', '--type', 'full', '--compress-level', level, *more)
+        return Contestant(f'**pgstrata, zstd {level}**', argv, self.backups_forget, user=OWNER,
+                          stored=lambda: folder_bytes(self.work / 'pgstrata-repo/main/g1/backup'))
+
+    def theirs(self, level=1, *more):
+        return Contestant(f'pgBackRest, zst {level}', self.pgbackrest('backup', '--type=full', *more, level=level),
+                          lambda: self.backups_forget_theirs(level), user=OWNER,
+                          stored=lambda: folder_bytes(self.work / f'pgbackrest-repo-{level}/backup/main/latest/'))
+
+    def floor(self):
+        to = self.work / 'floor.tar.zst'
+        return Contestant('floor: `tar \\| zstd -1 -T2`',
+                          ['sh', '-c', f'tar cf - -C {self.cluster.data} --exclude=./pg_wal . | zstd -q -1 -T2 -o {to} -f'],
+                          stored=lambda: to.stat().st_size)
+
+    def base_backup(self):
+        to = self.work / 'basebackup'
+        return Contestant('`pg_basebackup -X none`, zstd 1',
+                          [BIN / 'pg_basebackup', '-h', self.cluster.folder, '-p', PORT, '-D', to, '-Ft', '-X', 'none',
+                           '-c', 'fast', '--compress=client-zstd:1'],
+                          lambda: shutil.rmtree(to, ignore_errors=True), user=OWNER, stored=lambda: folder_bytes(to))
+
+
+# -- races ------------------------------------------------------------------------------------------------------------
+
+def race_full(site, arguments):
+    yield race('Full backup, ratio 3, warm',
+               [site.ours(), site.theirs(), site.ours(3), site.theirs(3), site.base_backup(), site.floor()],
+               arguments.runs)
+
+
+def race_restore(site, arguments, what='ratio 3'):
+    """The copy leaves pg_wal out, which no backup holds either."""
+    as_owner(*site.pgstrata('backup', '--type', 'full'))
+    as_owner(*site.pgbackrest('backup', '--type=full'))
+    ours, theirs, copy = (site.work / n for n in ('restored', 'restored-pgbackrest', 'copied'))
+
+    def cold(folder, is_made):
         def again():
             shutil.rmtree(folder, ignore_errors=True)
+            if is_made:
+                owned_folder(folder)
+            drop_caches()
         return again
 
-    def full(self):
-        base = self.work / 'basebackup'
-        stored1 = self.work / 'pgbackrest-repo-1/backup'
+    copying = f'find {site.cluster.data} -mindepth 1 -maxdepth 1 ! -name pg_wal -exec cp -a -t {copy} {{}} + && sync'
+    yield race(f'Restore, {what}, cold source', [
+        Contestant('**pgstrata**', site.pgstrata('restore', '--to-dir', ours, '--target-immediate'), cold(ours, False), user=OWNER),
+        Contestant('pgBackRest', site.pgbackrest('restore', f'--pg1-path={theirs}', '--type=none'), cold(theirs, True), user=OWNER),
+        Contestant('floor: `cp -a` without pg_wal, `sync`', ['sh', '-c', copying], cold(copy, True)),
+    ], arguments.runs)
+    for folder in (ours, theirs, copy):
+        shutil.rmtree(folder, ignore_errors=True)
 
-        def forget():
-            for backup in (self.work / 'pgstrata-repo').glob('main/g*/backup/*'):
-                shutil.rmtree(backup)
 
-        def forget_rest(level):
-            return lambda: subprocess.run(self.pgbackrest('expire', '--repo1-retention-full=1', level=level), check=False,
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=OWNER)
+class Segment:
+    """A segment of real work that both programs push and get, over and over."""
 
-        contestants = [
-            Contestant('pgstrata zstd 1', self.pgstrata('backup', '--type', 'full'), forget, user=OWNER,
-                       stored=lambda: folder_bytes(self.work / 'pgstrata-repo/main/g1/backup')),
-            Contestant('pgBackRest zst 1', self.pgbackrest('backup', '--type=full'),
-                       forget_rest(1), user=OWNER, stored=lambda: folder_bytes(stored1 / 'main/latest/')),
-            Contestant('pgstrata zstd 3', self.pgstrata('backup', '--type', 'full', '--compress-level', '3'), forget, user=OWNER),
-            Contestant('pgBackRest zst 3', self.pgbackrest('backup', '--type=full', level=3), forget_rest(3), user=OWNER),
-            Contestant('pg_basebackup -X none, zstd 1', [BIN / 'pg_basebackup', '-h', self.cluster.folder, '-p', PORT, '-D', base, '-Ft',
-                       '-X', 'none', '-c', 'fast', '--compress=client-zstd:1'], self.fresh(base), user=OWNER,
-                       stored=lambda: folder_bytes(base)),
-            Contestant('floor: tar | zstd -1 -T2', ['sh', '-c', f'tar cf - -C {self.cluster.data} --exclude=./pg_wal . 2>/dev/null | '
-                       f'zstd -q -1 -T2 -o {self.work}/floor.tar.zst -f'],
-                       stored=lambda: (self.work / 'floor.tar.zst').stat().st_size),
-        ]
-        self.add(race('full backup, warm', contestants, self.args.runs))
+    def __init__(self, site):
+        self.site = site
+        site.cluster.sql('create table w (i int, t text)')
+        self.before = self.filled(site)
+        self.name = self.filled(site)
+        self.kept = site.work / 'segment'
+        shutil.copy(site.cluster.data / 'pg_wal' / self.name, self.kept)
+        self.got, self.floor_out = site.work / 'got', site.work / 'floor-out'
+        for name in (self.before, self.name):
+            as_owner(*site.pgbackrest('archive-push', f'pg_wal/{name}'), cwd=site.cluster.data)
+            as_owner(*site.pgstrata('archive-push', f'pg_wal/{name}'), cwd=site.cluster.data)
+        self.object = self.ours()[0]
+        self.copy = site.work / 'segment.zst'
+        shutil.copy(self.object, self.copy)
 
-    def restore(self):
-        as_owner(*self.pgstrata('backup', '--type', 'full'))
-        as_owner(*self.pgbackrest('backup', '--type=full'))
-        ours, theirs, copy = (self.work / n for n in ('restored', 'restored-pgbackrest', 'copied'))
+    @staticmethod
+    def filled(site):
+        site.cluster.sql('select pg_switch_wal(); checkpoint')
+        site.cluster.sql('insert into w select i, md5(i::text) from generate_series(1, 200000) i')
+        return site.cluster.sql('select pg_walfile_name(pg_switch_wal())')
 
-        def cold(folder):
-            def again():
-                shutil.rmtree(folder, ignore_errors=True)
-                drop_caches()
-            return again
+    def ours(self):
+        return list((self.site.work / 'pgstrata-repo').glob(f'main/g*/wal/*/*/{self.name}.wal'))
 
-        def cold_owned(folder):
-            def again():
-                shutil.rmtree(folder, ignore_errors=True)
-                owned_folder(folder)
-                drop_caches()
-            return again
+    def forget(self):
+        """Neither repository has it, no spool, and nothing is there that was got."""
+        theirs = (self.site.work / 'pgbackrest-repo-1/archive').rglob(f'{self.name}-*')
+        for path in [*self.ours(), *theirs, self.floor_out]:
+            path.unlink(missing_ok=True)
+        self.forget_got()
 
-        self.add(race('restore, cold source', [
-            Contestant('pgstrata', self.pgstrata('restore', '--to-dir', ours, '--target-immediate'), cold(ours), user=OWNER),
-            Contestant('pgBackRest', self.pgbackrest('restore', f'--pg1-path={theirs}', '--type=none'), cold_owned(theirs), user=OWNER),
-            Contestant('floor: cp -a, sync', ['sh', '-c', f'cp -a {self.cluster.data} {copy} && sync'], cold(copy)),
-        ], self.args.runs))
-
-    def archive(self):
-        """A segment of real work, pushed and fetched again; each run with a new repository key."""
-        self.cluster.sql('create table if not exists w (i int, t text); insert into w select i, md5(i::text) from generate_series(1,200000) i')
-        name = self.cluster.sql('select pg_walfile_name(pg_switch_wal())')
-        segment = self.cluster.data / 'pg_wal' / name
-        kept = self.work / name
-        shutil.copy(segment, kept)
-        shutil.chown(kept, OWNER, OWNER)
-        object_glob = lambda: list((self.work / 'pgstrata-repo').glob(f'main/g*/wal/*/*/{name}.wal'))
-        got = self.work / 'got'
-
-        def forget_ours():
-            for path in object_glob():
-                path.unlink()
-            for path in (self.work / 'spool').rglob('*'):
-                if path.is_file():
-                    path.unlink()
-
-        def forget_theirs():
-            for path in (self.work / 'pgbackrest-repo-1/archive').rglob(f'{name}-*'):
+    def forget_got(self):
+        self.got.unlink(missing_ok=True)
+        self.floor_out.unlink(missing_ok=True)
+        for path in (self.site.work / 'spool').rglob('*'):
+            if path.is_file():
                 path.unlink()
 
-        inside = ['sh', '-c', 'cd "$0" && exec "$@"', self.cluster.data]
-        self.add(race('archive-push, one segment of 16 MB', [
-            Contestant('pgstrata', inside + self.pgstrata('archive-push', f'pg_wal/{name}'), forget_ours, user=OWNER,
-                       stored=lambda: object_glob()[0].stat().st_size),
-            Contestant('pgBackRest', inside + self.pgbackrest('archive-push', f'pg_wal/{name}'), forget_theirs, user=OWNER),
-        ], self.args.runs * 4))
-        self.add(race('archive-get, one segment of 16 MB', [
-            Contestant('pgstrata', inside + self.pgstrata('archive-get', name, got), self.fresh_file(got), user=OWNER),
-            Contestant('pgBackRest', inside + self.pgbackrest('archive-get', name, got), self.fresh_file(got), user=OWNER),
-        ], self.args.runs * 4))
+    def fetch_ahead(self):
+        """The call for the segment before leaves this one in the spool."""
+        self.forget_got()
+        as_owner(*self.site.pgstrata('archive-get', self.before, self.got), cwd=self.site.cluster.data)
+        self.got.unlink()
 
-    def fresh_file(self, path):
-        return lambda: path.unlink(missing_ok=True)
 
-    def small(self):
-        """100,000 relations of one page."""
-        self.cluster.sql('create schema if not exists small')
-        for begin in range(0, int(100_000 * min(1, self.args.scale)), 2000):
-            self.cluster.sql(f"do $$ begin for i in {begin}..{begin + 1999} loop "
-                             f"execute format('create table small.t%s (i int); insert into small.t%s values (1)', i, i); end loop; end $$")
-        self.cluster.sql('checkpoint')
-        self.full_small()
+def race_archive(site, arguments):
+    """As PostgreSQL calls them: in the data directory, as its user. Nothing else is ready or archived behind it."""
+    segment = Segment(site)
+    run = {'user': OWNER, 'folder': site.cluster.data}
+    push, get = ('archive-push', f'pg_wal/{segment.name}'), ('archive-get', segment.name, segment.got)
 
-    def full_small(self):
-        self.add(race('full backup with 100,000 small files more', [
-            Contestant('pgstrata zstd 1', self.pgstrata('backup', '--type', 'full'), user=OWNER),
-            Contestant('pgBackRest zst 1', self.pgbackrest('backup', '--type=full'), user=OWNER),
-        ], max(1, self.args.runs // 2)))
+    def least(what, begin, prepare):
+        if arguments.floor:
+            yield Contestant(f'floor: one thread, no checks (`bench/floor.c {what}`)', [arguments.floor, what, begin, segment.floor_out], prepare)
 
-    # -- the run --------------------------------------------------------------------------------------------------
+    yield race('archive-push, one segment of 16 MB', [
+        Contestant('**pgstrata**', site.pgstrata(*push), segment.forget, lambda: segment.ours()[0].stat().st_size, **run),
+        Contestant('pgBackRest', site.pgbackrest(*push), segment.forget, **run),
+        *least('push', segment.kept, segment.forget)], arguments.runs * 6)
+    for push_argv in (site.pgstrata(*push), site.pgbackrest(*push)):
+        subprocess.run([str(a) for a in push_argv], check=False, user=OWNER, cwd=site.cluster.data)
+    yield race('archive-get, one segment of 16 MB', [
+        Contestant('**pgstrata**', site.pgstrata(*get), segment.forget_got, **run),
+        Contestant('pgBackRest', site.pgbackrest(*get), segment.forget_got, **run),
+        Contestant('**pgstrata**, fetched ahead', site.pgstrata(*get), segment.fetch_ahead, **run),
+        *least('get', segment.copy, segment.forget_got)], arguments.runs * 6)
 
-    def add(self, result):
-        self.results.append(result)
-        print(table(result), flush=True)
 
-    def run(self):
-        try:
-            self.prepare()
-            for name in self.args.only.split(','):
-                getattr(self, name)()
-        finally:
-            self.cluster.stop('immediate')
-            if not self.args.keep:
-                shutil.rmtree(self.work, ignore_errors=True)
-        if self.args.report:
-            report = pathlib.Path(self.args.report)
-            report.with_suffix('.md').write_text('\n'.join(table(r) for r in self.results))
-            report.with_suffix('.json').write_text(json.dumps(self.results, indent=1))
+def race_dense(site, arguments):
+    yield race('Full backup, ratio 14, warm', [site.ours(), site.theirs(), site.floor()], arguments.runs)
+    yield from race_restore(site, arguments, 'ratio 14')
+
+
+def race_small(site, arguments):
+    yield race(f'Full backup of {100_000 * arguments.scale:,.0f} relations of a page, warm',
+               [site.ours(), site.theirs(), site.floor()], arguments.runs)
+
+
+def race_million(site, arguments):
+    """Offline: no server would start beside so many files that it does not know."""
+    count = int(1_000_000 * arguments.scale)
+    site.cluster.stop()
+    site.cluster.add_files(count)
+    yield race(f'Full backup of {count:,} tiny files, offline',
+               [site.ours(1, '--offline'), site.theirs(1, '--no-online')], max(1, arguments.runs // 3))
+
+
+# Races of one cluster stand together; `archive` adds to it and comes last.
+SITES = {'real': (Cluster.fill, {'full': race_full, 'restore': race_restore, 'archive': race_archive}),
+         'dense': (Cluster.fill_dense, {'dense': race_dense}),
+         'small': (Cluster.fill_small, {'small': race_small}),
+         'million': (lambda cluster, scale: None, {'million': race_million})}
+
+
+def run_site(name, wanted, arguments):
+    fill, races = SITES[name]
+    races = {race_name: function for race_name, function in races.items() if race_name in wanted}
+    if not races:
+        return
+    site = Site(pathlib.Path(arguments.work) / name, pathlib.Path(arguments.pgstrata).resolve())
+    try:
+        site.begin(fill, arguments.scale)
+        for function in races.values():
+            os.sync()  # what filling left to be written must not be written during a race
+            yield from function(site, arguments)
+    finally:
+        site.end(arguments.keep)
+
+
+def machine():
+    """Where and with what it was measured, in a line."""
+    with open('/proc/cpuinfo') as info:
+        model = next(line.split(':')[1].strip() for line in info if line.startswith('model name'))
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
+    rest = subprocess.run(['pgbackrest', 'version'], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    postgres = subprocess.run([BIN / 'postgres', '--version'], check=True, text=True, stdout=subprocess.PIPE).stdout.split()[2]
+    return f'{os.cpu_count()} processors ({model}), {memory:.0f} GiB, Linux {platform.release()}, PostgreSQL {postgres}, {rest}.'
+
+
+def write_between_marks(path, text):
+    document = pathlib.Path(path).read_text()
+    before, rest = document.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    pathlib.Path(path).write_text(before + MARKS[0] + text + MARKS[1] + after)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--pgstrata', default='build/src/pgstrata')
+    parser.add_argument('--floor', help='bench/floor.c, compiled')
     parser.add_argument('--scale', type=float, default=1)
     parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--only', default='full,restore,archive,small')
+    parser.add_argument('--only', default='full,restore,archive,dense,small,million')
     parser.add_argument('--work', default='/var/tmp/pgstrata-bench')
     parser.add_argument('--report')
+    parser.add_argument('--write')
     parser.add_argument('--keep', action='store_true')
     arguments = parser.parse_args()
-    Bench(arguments).run()
+    wanted = arguments.only.split(',')
+    known = [race_name for _, races in SITES.values() for race_name in races]
+    if not set(wanted) <= set(known):
+        parser.error(f'races are {", ".join(known)}')
+    if shutil.disk_usage(pathlib.Path(arguments.work).parent).free < 25e9 * arguments.scale:
+        parser.error(f'less than {25 * arguments.scale:.0f} GB are free at {arguments.work}')
+    results = []
+    for name in SITES:
+        for result in run_site(name, wanted, arguments):
+            results.append(result)
+            print(table(result), flush=True)
+    scale = '' if arguments.scale == 1 else f' Scale {arguments.scale}.'
+    text = '\n'.join([f'{machine()}{scale}\n', *(table(result) for result in results)])
+    if arguments.report:
+        report = pathlib.Path(arguments.report)
+        report.with_suffix('.md').write_text(text)
+        report.with_suffix('.json').write_text(json.dumps(results, indent=1))
+    if arguments.write:
+        write_between_marks(arguments.write, text)
 
 
 if __name__ == '__main__':

@@ -1,11 +1,14 @@
-"""A PostgreSQL 15 cluster whose data compresses like real data, for the benchmarks.
+"""A PostgreSQL 15 cluster and what it can be filled with, for the benchmarks.
 
-About 2.2 GB at scale 1: wide rows of words and hexadecimal text with their b-trees. zstd -1 finds a ratio between 3
-and 4 in it, where pgbench's own tables would give 14 and flatter everybody.
+fill(): about 2.2 GB at scale 1, wide rows of words and hexadecimal text with their b-trees. zstd -1 finds a ratio of 3
+in it, as in real data. fill_dense(): the same size of rows like pgbench's, where it finds 14: there the codec costs
+little and everything else shows. fill_small(): 100,000 relations of one page each. add_files(): a million tiny files
+beside them, put there while the server is stopped.
 """
 import os
 import pathlib
 import pwd
+import shutil
 import subprocess
 
 BIN = pathlib.Path('/usr/lib/postgresql/15/bin')
@@ -42,6 +45,7 @@ unix_socket_directories = '{self.folder}'
 listen_addresses = ''
 shared_buffers = 256MB
 max_wal_size = 8GB
+max_locks_per_transaction = 1024
 checkpoint_timeout = 1h
 autovacuum = off
 logging_collector = off
@@ -83,6 +87,36 @@ create index on events (token);''')
         self.sql('vacuum (freeze, analyze) events')
         self.sql('checkpoint')
         return self.size()
+
+    def fill_dense(self, scale):
+        """Rows like those of pgbench_accounts, about 2.4 GB times `scale`."""
+        rows = int(16_000_000 * scale)
+        self.sql(f'''
+create table accounts (aid int not null, bid int, abalance int, filler char(84)) with (fillfactor = 100);
+insert into accounts select i, i / 100000 + 1, 0, '' from generate_series(1, {rows}) i;
+alter table accounts add primary key (aid);''')
+        self.sql('vacuum (freeze, analyze) accounts')
+        self.sql('checkpoint')
+        return self.size()
+
+    def fill_small(self, scale):
+        """100,000 tables of one page, times `scale`."""
+        self.sql('create schema small')
+        count = int(100_000 * scale)
+        for begin in range(0, count, 1000):  # each takes a lock until its transaction ends
+            self.sql(f"do $$ begin for i in {begin}..{min(begin + 1000, count) - 1} loop "
+                     "execute format('create table small.t%s (i int); insert into small.t%s values (1)', i, i); "
+                     "end loop; end $$")
+        self.sql('checkpoint')
+        return self.size()
+
+    def add_files(self, count):
+        for number in range(count // 1000):
+            folder = owned_folder(self.data / 'base' / f'{90000 + number}')
+            for name in range(1000):
+                path = folder / f'{name}.txt'
+                path.write_bytes(b'%d' % name)
+                shutil.chown(path, OWNER, OWNER)
 
     def size(self):
         return int(subprocess.run(['du', '-sb', self.data], check=True, text=True, stdout=subprocess.PIPE).stdout.split()[0])

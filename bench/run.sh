@@ -1,5 +1,6 @@
 #!/bin/bash
-# bench/run.sh: measures everything and writes the tables to build-bench/report.md. Needs root and about 20 GB below /var/tmp.
+# bench/run.sh [options of bench.py]: measures and writes the tables to build-bench/report.md; without options everything,
+# and the tables into docs/PERFORMANCE.md too. Needs root, 25 GB below /var/tmp and, on two processors, some 20 minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/deps.sh bench
@@ -7,7 +8,10 @@ scripts/deps.sh bench
 ninja -C build-bench
 work=${WORK:-/var/tmp/pgstrata-bench}
 mkdir -p "$work"
-# The server's user must be able to run it, wherever the checkout lies.
+# The server's user must be able to run them, wherever the checkout lies.
 install -m 755 build-bench/src/pgstrata "$work/pgstrata"
-/usr/bin/python3 bench/bench.py --pgstrata "$work/pgstrata" --work "$work" --report build-bench/report "$@"
+cc -O2 -D_GNU_SOURCE -o "$work/floor" bench/floor.c -lzstd
+[ $# -gt 0 ] || set -- --write docs/PERFORMANCE.md
+/usr/bin/python3 bench/bench.py --pgstrata "$work/pgstrata" --floor "$work/floor" --work "$work" --report build-bench/report "$@"
+rm -rf "$work"
 echo "tables: build-bench/report.md"
