@@ -168,9 +168,12 @@ class Segment:
 
     def __init__(self, site):
         self.site = site
-        site.cluster.sql('create table w (i int, t text)')
-        self.before = self.filled(site)
-        self.name = self.filled(site)
+        # The server's own calls would bring segments behind ours, which look-ahead and prefetch then go for.
+        site.cluster.sql("alter system set archive_command = '/bin/true'")
+        site.cluster.sql('select pg_reload_conf()')
+        site.cluster.sql("create table w (aid int primary key, abalance int, filler char(84))")
+        site.cluster.sql("insert into w select i, 0, '' from generate_series(1, 500000) i")
+        self.before, self.name = self.filled(site)
         self.kept = site.work / 'segment'
         shutil.copy(site.cluster.data / 'pg_wal' / self.name, self.kept)
         self.got, self.floor_out = site.work / 'got', site.work / 'floor-out'
@@ -183,9 +186,13 @@ class Segment:
 
     @staticmethod
     def filled(site):
+        """Two neighbours, full to the brim with single updates and page images, as of pgbench."""
         site.cluster.sql('select pg_switch_wal(); checkpoint')
-        site.cluster.sql('insert into w select i, md5(i::text) from generate_series(1, 200000) i')
-        return site.cluster.sql('select pg_walfile_name(pg_switch_wal())')
+        begin = site.cluster.sql('select pg_current_wal_insert_lsn()')
+        site.cluster.sql('update w set abalance = abalance + (random() * 1000)::int '
+                         'where aid in (select (random() * 500000)::int from generate_series(1, 200000))')
+        site.cluster.sql('select pg_switch_wal()')
+        return site.cluster.sql(f"select pg_walfile_name(pg_lsn '{begin}' + n * 16777216) from generate_series(0, 1) n").split()
 
     def ours(self):
         return list((self.site.work / 'pgstrata-repo').glob(f'main/g*/wal/*/*/{self.name}.wal'))

@@ -13,5 +13,6 @@ install -m 755 build-bench/src/pgstrata "$work/pgstrata"
 cc -O2 -D_GNU_SOURCE -o "$work/floor" bench/floor.c -lzstd
 [ $# -gt 0 ] || set -- --write docs/PERFORMANCE.md
 /usr/bin/python3 bench/bench.py --pgstrata "$work/pgstrata" --floor "$work/floor" --work "$work" --report build-bench/report "$@"
-rm -rf "$work"
+rm -f "$work/pgstrata" "$work/floor"
+rmdir --ignore-fail-on-non-empty "$work"
 echo "tables: build-bench/report.md"

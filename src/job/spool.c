@@ -78,7 +78,7 @@ void spool_file_abort(SpoolFile **file)
         return;
     file_close(&self->file);
     if (self->temp)
-        unlink(self->temp); /* what stays goes with the spool */
+        unlink(self->temp); /* on a full disk, what is half must not take the room that is left */
     mem_free(&self->temp);
     mem_free(&self->folder);
     mem_free(file);
