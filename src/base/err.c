@@ -119,6 +119,22 @@ Err *err_become(Err *err, ErrClass class)
     return err;
 }
 
+static void buf_copy(Buf *to, const Buf *from)
+{
+    *to = (Buf){0};
+    buf_add(to, from->data, from->len);
+}
+
+Err *err_copy(const Err *err)
+{
+    Err *const copy = mem_new(sizeof *copy);
+    *copy = *err;
+    buf_copy(&copy->text, &err->text);
+    buf_copy(&copy->detail, &err->detail);
+    buf_copy(&copy->hint, &err->hint);
+    return copy;
+}
+
 Err *err_first(Err *first, Err *second)
 {
     if (!first)

@@ -72,6 +72,9 @@ MUST Err *err_hint(Err *err, const char *format, ...) __attribute__((format(prin
 /* The same error in another class, where a caller knows better what it means. Returns `err`. */
 MUST Err *err_become(Err *err, ErrClass class);
 
+/* The same again, for a second holder. */
+MUST Err *err_copy(const Err *err);
+
 /* Keeps the first of two errors and frees the second; either may be NULL. */
 MUST Err *err_first(Err *first, Err *second);
 

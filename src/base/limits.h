@@ -101,6 +101,9 @@
 #define RETRY_WAIT_FIRST_MS 100
 #define RETRY_WAIT_LAST_MS  5000
 
+/* Bad copies that a reader of several repositories remembers one by one: a person reads them. */
+#define MIRROR_FAULTS_MAX 100
+
 /* Names of clusters and repositories become folder names and keys. */
 #define CONF_NAME_MAX 40
 /* inih cuts a section's name after this many bytes. */

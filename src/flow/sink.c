@@ -38,3 +38,29 @@ BufSink buf_sink(struct Buf *to, size_t limit_bytes)
     static const SinkOps ops = {keep, keep_finish, keep_free};
     return (BufSink){.sink = {.ops = &ops}, .to = to, .limit_bytes = limit_bytes};
 }
+
+static Err *count_write(Sink *sink, Span bytes)
+{
+    CountSink *const self = (CountSink *)sink;
+    Err *const err = sink_write(sink->next, bytes);
+    self->has_failed = err != NULL;
+    if (!err)
+        self->passed += bytes.len;
+    return err;
+}
+
+static Err *count_finish(Sink *sink)
+{
+    return sink_finish(sink->next);
+}
+
+static void count_free(Sink *sink)
+{
+    (void)sink;
+}
+
+CountSink count_sink(Sink *next)
+{
+    static const SinkOps ops = {count_write, count_finish, count_free};
+    return (CountSink){.sink = {.ops = &ops, .next = next}};
+}

@@ -47,3 +47,12 @@ typedef struct BufSink {
     size_t limit_bytes;
 } BufSink;
 BufSink buf_sink(struct Buf *to, size_t limit_bytes);
+
+/* Passes everything on to a sink that it does not own, counts what that took, and knows whether a failure was the
+ * receiver's own: then the source is well. */
+typedef struct CountSink {
+    Sink sink;
+    uint64_t passed;
+    bool has_failed;
+} CountSink;
+CountSink count_sink(Sink *next);

@@ -133,13 +133,6 @@ static Err *copy_read(Landing *to, const WalQuestion *question, const Repo *repo
     return wal_object_land(&gate.landing, repo->store, &question->root, name, question->jobs);
 }
 
-/* An error that may be handed on although its owner keeps it. */
-static Err *silence_again(const Err *silence)
-{
-    return err_hint(err_become(ERR(AWAY, "%s", err_text(silence)), err_class(silence)), "%s",
-                    err_hint_text(silence));
-}
-
 Err *wal_answer_fetch(bool *found, Landing *to, const WalQuestion *question, WalName name)
 {
     AUTO(err_free) Err *fault = NULL;
@@ -161,7 +154,7 @@ Err *wal_answer_fetch(bool *found, Landing *to, const WalQuestion *question, Wal
     if (fault)
         return TAKE(fault);
     if (question->silence)
-        return silence_again(question->silence);
+        return err_copy(question->silence);
     *found = false;
     return NULL;
 }
@@ -189,7 +182,7 @@ static Err *covers_find(Covers *out, const WalQuestion *question, WalName name)
         if (out->of[i].bytes > out->bytes)
             out->bytes = out->of[i].bytes;
     }
-    return question->silence ? silence_again(question->silence) : NULL;
+    return question->silence ? err_copy(question->silence) : NULL;
 }
 
 static Err *cover_read(Landing *to, const WalQuestion *question, const Covers *covers, size_t at,

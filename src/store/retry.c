@@ -63,40 +63,12 @@ static RetryStore *self_of(Store *store)
     return (RetryStore *)store;
 }
 
-/* Counts what went through, and knows whether a failure was the receiver's own, which is nothing to repeat. */
-typedef struct CountSink {
-    Sink sink;
-    uint64_t passed;
-    bool has_failed;
-} CountSink;
-
-static Err *count_write(Sink *sink, Span bytes)
-{
-    CountSink *const self = (CountSink *)sink;
-    Err *const err = sink_write(sink->next, bytes);
-    self->has_failed = err != NULL;
-    if (!err)
-        self->passed += bytes.len;
-    return err;
-}
-
-static Err *count_finish(Sink *sink)
-{
-    return sink_finish(sink->next);
-}
-
-static void count_free(Sink *sink)
-{
-    (void)sink;
-}
-
 static Err *retry_get(Store *store, const char *key, Range range, Sink *to)
 {
-    static const SinkOps ops = {count_write, count_finish, count_free};
     RetryStore *const self = self_of(store);
     Retry retry = retry_begin(self->timeout_ms);
     for (;;) {
-        CountSink counter = {.sink = {.ops = &ops, .next = to}};
+        CountSink counter = count_sink(to); /* what the receiver did not take is nothing to repeat */
         Err *const err = store_get(self->next, key, range, &counter.sink);
         if (!err || counter.has_failed)
             return err;

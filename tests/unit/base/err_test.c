@@ -58,7 +58,25 @@ static void test_err_is__is_false_for_success(void **state)
     assert_false(err_is(NULL, ERR_NOT_FOUND));
 }
 
-UNIT_MAIN(cmocka_unit_test(test_err__carries_context_from_inside_out),
+static void test_err_copy__says_the_same_and_lives_on(void **state)
+{
+    (void)state;
+    Err *err = err_hint(err_detail(ERR(AWAY, "no answer from %s", "r1"), "tried twice"), "mount it");
+    AUTO(err_free) Err *copy = err_copy(err);
+    assert_string_equal(err_code(copy), err_code(err));
+    assert_string_equal(err_origin(copy), err_origin(err));
+    err_free(&err);
+    assert_true(err_is(copy, ERR_AWAY));
+    assert_string_equal(err_text(copy), "no answer from r1");
+    assert_string_equal(err_detail_text(copy), "tried twice");
+    assert_string_equal(err_hint_text(copy), "mount it");
+    AUTO(err_free) Err *bare = ERR(IO, "bare");
+    AUTO(err_free) Err *again = err_copy(bare);
+    assert_string_equal(err_hint_text(again), "");
+}
+
+UNIT_MAIN(cmocka_unit_test(test_err_copy__says_the_same_and_lives_on),
+          cmocka_unit_test(test_err__carries_context_from_inside_out),
           cmocka_unit_test(test_err__names_its_room_and_class),
           cmocka_unit_test(test_err__appends_hints_as_lines),
           cmocka_unit_test(test_err_first__frees_the_second),
