@@ -15,6 +15,8 @@
  *   1. A reader hands out no byte that it has not checked: head and index against the trailer, frames against the index.
  *   2. An object under another object's key is CORRUPT: the head carries the name.
  *   3. container_load(), container_land() and container_verify() also compare the SHA-256 of the whole: no flipped bit gets past them.
+ *   4. Of a store with several copies (store/mirror.h) container_open(), container_read() and container_load() take the
+ *      first good one, and go on with the next where one is bad.
  *
  * Ownership: a writer borrows its sink, a reader its store. Threads: each writer and reader belongs to one thread.
  */

@@ -10,6 +10,7 @@
 #include "repo/container.h"
 #include "repo/container_layout.h"
 #include "repo/frame_pool.h"
+#include "store/mirror.h"
 
 #include <assert.h>
 #include <string.h>
@@ -20,8 +21,10 @@ enum { OPEN_READ_BYTES = 64 * 1024 };
 #define NO_FRAME SIZE_MAX
 
 struct ContainerReader {
-    Store *store;
+    Store *store; /* of this copy */
     char *key;
+    Copies copies;          /* those that may be asked when this one turns out bad */
+    ContainerReader *other; /* the one that was asked then */
     ContainerInfo info;
     char *name;
     Buf last; /* while opening: the bytes of the object from `last_begin` on */
@@ -51,6 +54,8 @@ void container_close(ContainerReader **reader)
     if (!*reader)
         return;
     ContainerReader *const r = *reader;
+    container_close(&r->other);
+    copies_done(&r->copies);
     mem_free(&r->key);
     mem_free(&r->name);
     buf_done(&r->last);
@@ -162,7 +167,8 @@ static Err *reader_decode(ContainerReader *reader, const ContainerExpect *expect
     return NULL;
 }
 
-Err *container_open(ContainerReader **out, Store *store, const char *key, const ContainerExpect *expect)
+/* One copy. */
+static Err *copy_open(ContainerReader **out, Store *store, const char *key, const ContainerExpect *expect)
 {
     AUTO(container_close) ContainerReader *reader = reader_new(store, key);
     ObjectInfo object;
@@ -175,6 +181,44 @@ Err *container_open(ContainerReader **out, Store *store, const char *key, const 
     TRY(reader_decode(reader, expect));
     buf_done(&reader->last);
     *out = TAKE(reader);
+    return NULL;
+}
+
+/* Two copies may be compressed in different ways; what they hold is the same. */
+static Err *copy_compare(const ContainerReader *copy, const ContainerReader *first)
+{
+    if (copy->info.summary.plain_bytes == first->info.summary.plain_bytes &&
+        span_equal(copy->info.facts, first->info.facts))
+        return NULL;
+    return ERR(CORRUPT, "object %s has other content than a copy elsewhere", copy->key);
+}
+
+/* The next copy that opens; `first` is the one begun with, NULL for none. */
+static Err *copies_open(ContainerReader **out, Copies *copies, const ContainerExpect *expect,
+                        const ContainerReader *first)
+{
+    Store *store;
+    while (copies_next(&store, copies)) {
+        AUTO(container_close) ContainerReader *reader = NULL;
+        Err *err = copy_open(&reader, store, copies->key, expect);
+        if (!err && first)
+            err = copy_compare(reader, first);
+        if (!err) {
+            *out = TAKE(reader);
+            return NULL;
+        }
+        copies_bad(copies, err);
+    }
+    return copies_none(copies);
+}
+
+Err *container_open(ContainerReader **out, Store *store, const char *key, const ContainerExpect *expect)
+{
+    AUTO(copies_done) Copies copies = copies_of(store, key);
+    TRY(copies_open(out, &copies, expect, NULL));
+    copies.key = (*out)->key;
+    (*out)->copies = copies;
+    copies = (Copies){.store = store};
     return NULL;
 }
 
@@ -324,7 +368,8 @@ static Err *frames_read(ContainerReader *reader, uint64_t from, uint64_t until, 
     return sink_finish(&frames.sink);
 }
 
-Err *container_read(ContainerReader *reader, uint64_t offset, uint64_t size, Sink *to)
+/* Out of this copy. */
+static Err *copy_read(ContainerReader *reader, uint64_t offset, uint64_t size, Sink *to)
 {
     const uint64_t plain_bytes = reader->info.summary.plain_bytes;
     if (offset > plain_bytes || size > plain_bytes - offset)
@@ -338,6 +383,27 @@ Err *container_read(ContainerReader *reader, uint64_t offset, uint64_t size, Sin
         from = frame->plain_offset + frame->info.plain_bytes;
     }
     return from < until ? frames_read(reader, from, until, to) : NULL;
+}
+
+/* The copy in use is bad, as `err` says. */
+static Err *other_open(ContainerReader *reader, Err *err)
+{
+    const ContainerExpect expect = {.kind = reader->info.kind, .name = reader->name};
+    container_close(&reader->other);
+    copies_bad(&reader->copies, err);
+    return copies_open(&reader->other, &reader->copies, &expect, reader);
+}
+
+Err *container_read(ContainerReader *reader, uint64_t offset, uint64_t size, Sink *to)
+{
+    CountSink passed = count_sink(to);
+    for (;;) {
+        ContainerReader *const copy = reader->other ? reader->other : reader;
+        Err *const err = copy_read(copy, offset + passed.passed, size - passed.passed, &passed.sink);
+        if (!err || passed.has_failed)
+            return err;
+        TRY(other_open(reader, err));
+    }
 }
 
 /* Takes the whole object: hashes what the SHA-256 covers and hands the frames on. */
@@ -395,7 +461,7 @@ Err *container_verify(ContainerSummary *out, Store *store, const char *key, cons
         .frames = frame_sink(reader, 0, reader->info.summary.frames, NULL),
         .sha = sha,
     };
-    TRY(store_get(store, key, RANGE_ALL, &whole.sink));
+    TRY(store_get(reader->store, key, RANGE_ALL, &whole.sink));
     TRY(sink_finish(&whole.sink));
     *out = reader->info.summary;
     return NULL;
@@ -445,8 +511,8 @@ Err *container_land(Landing *to, Store *store, const char *key, const ContainerE
     return frames_land(to, reader, opts.jobs);
 }
 
-Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
-                    size_t limit_bytes)
+static Err *copy_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
+                      size_t limit_bytes)
 {
     BufLanding to = buf_landing(plain);
     Err *const err =
@@ -454,4 +520,18 @@ Err *container_load(Buf *plain, Store *store, const char *key, const ContainerEx
     if (err)
         buf_cut(plain, to.before);
     return err;
+}
+
+Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
+                    size_t limit_bytes)
+{
+    AUTO(copies_done) Copies copies = copies_of(store, key);
+    Store *copy;
+    while (copies_next(&copy, &copies)) {
+        Err *const err = copy_load(plain, copy, key, expect, limit_bytes);
+        if (!err)
+            return NULL;
+        copies_bad(&copies, err);
+    }
+    return copies_none(&copies);
 }

@@ -95,7 +95,9 @@ static Err *pack_of(ContainerReader **out, PlaceReader *reader, const PlainPlace
     const Key key = key_pack(reader->root, place->label, place->pack);
     const ContainerExpect expect = {.kind = CONTAINER_PACK, .name = key_object_name(key.text)};
     ContainerReader *container = NULL;
-    TRY(container_open(&container, reader->store, key.text, &expect));
+    Err *const err = container_open(&container, reader->store, key.text, &expect);
+    if (err) /* what is referred to must be there */
+        return err_is(err, ERR_NOT_FOUND) ? err_become(err, ERR_CORRUPT) : err;
     OpenPack *const open = &reader->open[reader->oldest];
     reader->oldest = (reader->oldest + 1) % PACKS_OPEN;
     container_close(&open->container);

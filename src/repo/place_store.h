@@ -28,6 +28,6 @@ LeafOut place_leaf_out(PlaceWriter *writer);
 typedef struct PlaceReader PlaceReader;
 MUST PlaceReader *place_reader_new(Store *store, const KeyRoot *root);
 void place_reader_free(PlaceReader **reader);
-/* Appends the bytes to `out`, checked against the place. NOT_FOUND: the pack is not there; CORRUPT. */
+/* Appends the bytes to `out`, checked against the place. CORRUPT, also when the pack is not there. */
 MUST Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place);
 LeafIn place_leaf_in(PlaceReader *reader);

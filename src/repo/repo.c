@@ -7,9 +7,11 @@
 #include "os/clock.h"
 #include "os/random.h"
 #include "repo/json_object.h"
+#include "store/mirror.h"
 #include "store/retry.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { REPOSITORY_FORMAT = 1 };
@@ -158,6 +160,20 @@ void repo_set_free(RepoSet **set)
     mem_free(&(*set)->repos);
     mem_free(&(*set)->stores);
     mem_free(set);
+}
+
+Repo *repo_mirror(const RepoSet *set)
+{
+    AUTO(buf_done) Buf names = {0};
+    MirrorMember *members = mem_new(set->count * sizeof *members);
+    for (size_t i = 0; i < set->count; i++) {
+        members[i] = (MirrorMember){set->stores[i], set->repos[i]->name};
+        buf_addf(&names, "%s%s", i ? " and " : "", set->repos[i]->name);
+    }
+    Repo *const repo = repo_on("", mirror_store_new(members, set->count));
+    (void)snprintf(repo->name, sizeof repo->name, "%s", buf_text(&names));
+    mem_free(&members);
+    return repo;
 }
 
 Err *repo_set_open(RepoSet **out, const RepoSpec *specs, size_t count)

@@ -19,9 +19,11 @@
 #include "repo/keys.h"
 #include "store/store.h"
 
+#define REPO_NAME_BYTES 256
+
 typedef struct Repo {
-    char name[KEY_NAME_MAX + 1]; /* as configured */
-    char id[37];                 /* UUID */
+    char name[REPO_NAME_BYTES]; /* as configured; of a mirror "a and b", as far as there is room */
+    char id[37];                /* UUID */
     Instant created;
     Store *store;
     int64_t retry_timeout_ms;
@@ -54,6 +56,9 @@ MUST Err *repo_set_open(RepoSet **out, const RepoSpec *specs, size_t count);
 /* Of repositories opened before; takes them over. */
 MUST RepoSet *repo_set_of(Repo *const *repos, size_t count);
 void repo_set_free(RepoSet **set);
+/* All members read as one (store/mirror.h), for reading only: the first good copy of each object wins, and
+ * mirror_fault_take() of its store tells of the others. Borrows the set. It has no id. */
+MUST Repo *repo_mirror(const RepoSet *set);
 
 /* Stores an object, patient with what is away. One that is there with the same bytes counts as done and is settled;
  * with other bytes it is EXISTS. */

@@ -127,7 +127,7 @@ static void test_place_get__leaves_the_buffer_alone_on_failure(void **state)
     ASSERT_OK(place_put(&place, bench.packs, label, span_of("abcdef", 6)));
     AUTO(buf_done) Buf out = {0};
     buf_add_text(&out, "x");
-    ASSERT_ERR(NOT_FOUND, place_get(&out, bench.reader, &place));
+    ASSERT_ERR(CORRUPT, place_get(&out, bench.reader, &place));
     ASSERT_OK(pack_finish(bench.packs));
     PlainPlace other = place;
     other.size_bytes = 7;
