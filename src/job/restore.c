@@ -7,9 +7,11 @@
 #include "job/cluster.h"
 #include "job/restore_priv.h"
 #include "os/entry.h"
+#include "store/mirror.h"
 
 static void restore_done(Restore *restore)
 {
+    repo_free(&restore->from.repo);
     repo_set_free(&restore->from.set);
 }
 
@@ -37,7 +39,7 @@ static Err *repos_open(Restore *restore)
     if (!count)
         return TAKE(first);
     restore->from.set = repo_set_of(repos, count);
-    restore->from.repo = restore->from.set->repos[0];
+    restore->from.repo = repo_mirror(restore->from.set);
     if (first)
         report_survived(restore->report, TAKE(first));
     return NULL;
@@ -47,7 +49,8 @@ static Err *from_open(Restore *restore)
 {
     RestoreFrom *const from = &restore->from;
     TRY(repos_open(restore));
-    TRY(generation_latest(&from->generation, from->set, restore->cluster->name));
+    RepoSet mirror = {&from->repo, &from->repo->store, 1};
+    TRY(generation_latest(&from->generation, &mirror, restore->cluster->name));
     return pg_version_of_major(&from->version, from->generation.major);
 }
 
@@ -72,22 +75,41 @@ static Err *work(Restore *restore)
     return restore->options->start ? restore_start(restore) : NULL;
 }
 
+static Err *run(Restore *restore)
+{
+    const bool is_dry = restore->options->dry_run;
+    TRY(restore_place_rights(restore));
+    TRY(from_open(restore));
+    TRY(restore_place_judge(restore));
+    if (!is_dry) {
+        TRY(restore_place_confirm(restore));
+        TRY(restore_salvage(restore));
+    }
+    TRY(restore_way_find(restore));
+    TRY(restore_tablespaces_find(restore));
+    return is_dry ? NULL : work(restore);
+}
+
+/* Bad copies that were made good by others. */
+static void bad_copies_tell(const Restore *restore)
+{
+    Err *fault;
+    while (restore->from.repo && (fault = mirror_fault_take(restore->from.repo->store))) {
+        if (!err_is(fault, ERR_AWAY))
+            fault = err_hint(
+                fault, "another repository's copy was taken; pgstrata verify shows what else is bad here");
+        report_survived(restore->report, fault);
+    }
+}
+
 Err *restore_run(RestoreResult *out, const ClusterOptions *cluster, const RestoreOptions *options,
                  Report *report, Arena *arena)
 {
     AUTO(restore_done)
     Restore restore = {.cluster = cluster, .options = options, .report = report, .arena = arena};
-    TRY(restore_place_rights(&restore));
-    TRY(from_open(&restore));
-    TRY(restore_place_judge(&restore));
-    if (!options->dry_run) {
-        TRY(restore_place_confirm(&restore));
-        TRY(restore_salvage(&restore));
-    }
-    TRY(restore_way_find(&restore));
-    TRY(restore_tablespaces_find(&restore));
-    if (!options->dry_run)
-        TRY(work(&restore));
-    *out = restore.result;
-    return NULL;
+    Err *const err = run(&restore);
+    bad_copies_tell(&restore);
+    if (!err)
+        *out = restore.result;
+    return err;
 }

@@ -208,15 +208,13 @@ static Err *file_place(Copy *copy, const ManifestEntry *entry)
 /* pg_control is written by restore_place_end(); here its bytes are fetched. */
 static Err *control_fetch(Copy *copy, const ManifestEntry *entry)
 {
-    const RestoreFrom *const from = &copy->restore->from;
     for (size_t i = 0; i < entry->extent_count; i++) {
         const Extent *const extent = &entry->extents[i];
         const uint64_t size = (uint64_t)extent->count * PAGE_BYTES < entry->size_bytes
                                   ? (uint64_t)extent->count * PAGE_BYTES
                                   : entry->size_bytes;
         AUTO(pack_close) PackReader *pack = NULL;
-        const Key key = key_pack(&from->generation.root, extent->label, extent->pack);
-        TRY(pack_open(&pack, from->repo->store, &key));
+        TRY(restore_pack_open(&pack, copy->restore, extent->label, extent->pack));
         BufSink to = buf_sink(&copy->control, CONTROL_FILE_BYTES);
         TRY(container_read(pack_container(pack), extent->offset, size, &to.sink));
     }

@@ -7,12 +7,10 @@
  * first and not asked for.
  */
 #include "base/limits.h"
-#include "base/log.h"
 #include "flow/pool.h"
 #include "job/restore_files.h"
 #include "os/file.h"
 #include "os/signal.h"
-#include "repo/pack.h"
 
 #include <stdlib.h>
 
@@ -196,11 +194,17 @@ static Err *run_read(const RestorePiece **out_next, RestoreFiles *files, PackRea
     return NULL;
 }
 
-static Err *pack_read(RestoreFiles *files, Repo *repo, const RestorePack *pack, const Pool *pool)
+Err *restore_pack_open(PackReader **out, const Restore *restore, BackupLabel label, uint32_t pack)
+{
+    const Key key = key_pack(&restore->from.generation.root, label, pack);
+    Err *const err = pack_open(out, restore->from.repo->store, &key);
+    return err_is(err, ERR_NOT_FOUND) ? err_become(err, ERR_CORRUPT) : err;
+}
+
+static Err *pack_read(RestoreFiles *files, const RestorePack *pack, const Pool *pool)
 {
     AUTO(pack_close) PackReader *reader = NULL;
-    const Key key = key_pack(&files->restore->from.generation.root, pack->label, pack->pack);
-    TRY(pack_open(&reader, repo->store, &key));
+    TRY(restore_pack_open(&reader, files->restore, pack->label, pack->pack));
     AUTO(buf_done) Buf wanted = {0};
     const RestorePiece *const pieces = (const RestorePiece *)(const void *)pack->pieces.data;
     for (size_t i = 0; i < pack->pieces.len / sizeof *pieces; i++) {
@@ -216,31 +220,12 @@ static Err *pack_read(RestoreFiles *files, Repo *repo, const RestorePack *pack, 
     return NULL;
 }
 
-/* A pack that one repository does not give soundly is asked of the next. */
 static Err *pack_work(void *arg, Pool *pool, void *state, void *unit)
 {
     (void)state;
-    RestoreFiles *const files = arg;
     RestorePack *const pack = unit;
     qsort(pack->pieces.data, pack->pieces.len / sizeof(RestorePiece), sizeof(RestorePiece), piece_order);
-    const RepoSet *const set = files->restore->from.set;
-    AUTO(err_free) Err *first = NULL;
-    for (size_t i = 0; i < set->count; i++) {
-        AUTO(err_free) Err *err = pack_read(files, set->repos[i], pack, pool);
-        if (!err) {
-            if (first)
-                log_warning("%s; the copy in repository %s is good", err_text(first), set->repos[i]->name);
-            return NULL;
-        }
-        const bool is_repo = err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_AWAY);
-        first = err_first(TAKE(first), TAKE(err));
-        if (!is_repo)
-            break;
-    }
-    /* A pack that is not there is missing data, whatever the store calls it. */
-    if (err_is(first, ERR_NOT_FOUND))
-        first = err_become(TAKE(first), ERR_CORRUPT);
-    return TAKE(first);
+    return pack_read(arg, pack, pool);
 }
 
 static Err *packs_produce(void *arg, Pool *pool)

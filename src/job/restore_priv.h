@@ -6,6 +6,7 @@
 
 #include "job/restore.h"
 #include "job/wal_window.h"
+#include "repo/pack.h"
 #include "repo/plan.h"
 
 /* The folder of tablespaces that a copy keeps below itself. */
@@ -14,11 +15,12 @@
  * the server needs it. */
 #define RESTORE_CONF "pgstrata_config"
 
-/* Where we restore from: the repositories that answer, the first one leads. */
+/* Where we restore from: the repositories that answer. All that is read comes through the mirror, so that a bad copy of
+ * anything is made good by another; what is written goes to the set. */
 typedef struct RestoreFrom {
     RepoSet *set;
     RepoOptions *options; /* of the set's members, in its order */
-    Repo *repo;
+    Repo *repo;           /* the mirror of the set */
     Generation generation;
     const PgVersion *version;
 } RestoreFrom;
@@ -106,6 +108,10 @@ const char *restore_tablespace_folder(const Restore *restore, Oid oid);
 
 /* ---- restore_copy.c: files, folders, links. Gives out the control file's content, which it does not write. */
 MUST Err *restore_copy(Buf *out_control, Restore *restore);
+
+/* ---- restore_pack.c: what lies in packs */
+/* A pack that the backup draws on. CORRUPT, also when it is not there. */
+MUST Err *restore_pack_open(PackReader **out, const Restore *restore, BackupLabel label, uint32_t pack);
 
 /* ---- restore_settings.c: backup_label, tablespace_map, settings, signal file, plan */
 MUST Err *restore_settings_write(Restore *restore, Span control);

@@ -63,6 +63,25 @@ static int newest_first(const void *a, const void *b)
     return x->stop_lsn.at > y->stop_lsn.at ? -1 : x->stop_lsn.at < y->stop_lsn.at;
 }
 
+/* A backup that cannot be read does not stand in the way of another. `*damage` is the last of them. */
+static Err *record_load(Seek *seek, Err **damage, BackupLabel label)
+{
+    const Restore *const restore = seek->restore;
+    const RestoreFrom *const from = &restore->from;
+    BackupRecord *const record = &seek->records[seek->count];
+    Err *const err = backup_record_load(record, from->repo, &from->generation.root, label, restore->arena);
+    if (err_is(err, ERR_CORRUPT)) {
+        if (*damage)
+            report_survived(restore->report, TAKE(*damage));
+        *damage = err_doing(err, "backup %s", label.text);
+        return NULL;
+    }
+    TRY(err);
+    if (lineage_has_backup(&restore->way.lineage, record->timeline, record->stop_lsn))
+        seek->count++;
+    return NULL;
+}
+
 static Err *records_load(Seek *seek)
 {
     Restore *const restore = seek->restore;
@@ -73,15 +92,17 @@ static Err *records_load(Seek *seek)
     TRY(backup_list(&entries, &count, from->repo, &from->generation.root, restore->arena));
     seek->records = arena_alloc(restore->arena, (count + 1) * sizeof *seek->records);
     bool is_met = false;
+    AUTO(err_free) Err *damage = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!entries[i].is_committed || (wanted && !text_equal(wanted, entries[i].label.text)))
             continue;
         is_met = true;
-        BackupRecord *const record = &seek->records[seek->count];
-        TRY(backup_record_load(record, from->repo, &from->generation.root, entries[i].label, restore->arena));
-        if (lineage_has_backup(&restore->way.lineage, record->timeline, record->stop_lsn))
-            seek->count++;
+        TRY(record_load(seek, &damage, entries[i].label));
     }
+    if (damage && !seek->count)
+        return TAKE(damage);
+    if (damage)
+        report_survived(restore->report, TAKE(damage));
     qsort(seek->records, seek->count, sizeof *seek->records, newest_first);
     if (seek->count)
         return NULL;

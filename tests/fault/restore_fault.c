@@ -14,6 +14,7 @@
 #include "fake/stopped_cluster.h"
 #include "fault/store_kinds.h"
 #include "job/restore.h"
+#include "repo/wal_object.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -30,10 +31,9 @@ static void world_done(RestoreWorld *world)
     stopped_cluster_done(&world->cluster);
 }
 
-static Err *run(const RestoreWorld *world)
+static Err *run_and_tell(Report *report, const RestoreWorld *world)
 {
     AUTO(arena_free) Arena *arena = arena_new();
-    AUTO(report_done) Report report = {0};
     Progress progress = {.phase = ""};
     RestoreResult result;
     const RestoreOptions options = {.target_text = "the latest",
@@ -41,7 +41,13 @@ static Err *run(const RestoreWorld *world)
                                     .restore_command = "false",
                                     .delta = true,
                                     .progress = &progress};
-    return restore_run(&result, &world->cluster.options, &options, &report, arena);
+    return restore_run(&result, &world->cluster.options, &options, report, arena);
+}
+
+static Err *run(const RestoreWorld *world)
+{
+    AUTO(report_done) Report report = {0};
+    return run_and_tell(&report, world);
 }
 
 static bool is_same(const RestoreWorld *world, const char *path)
@@ -171,6 +177,57 @@ static void test_restore__survives_whatever_goes_wrong_in_the_store(void **state
     held_stores_done();
 }
 
+/* The timeline's history file, so that all that is asked for is there. */
+static void history_put(const RestoreWorld *world)
+{
+    enum { SEGMENT_BYTES = 16 << 20 };
+    const Generation generation = {.root = world->cluster.root, .segment_bytes = SEGMENT_BYTES};
+    const WalName name = wal_name_of_history((Timeline){3}, SEGMENT_BYTES);
+    const WalObjectSpec spec = {.generation = &generation, .name = name, .codec = CODEC_ZSTD, .level = 1};
+    AUTO(buf_done) Buf object = {0};
+    AUTO(err_free) Err *index_fault = NULL;
+    ASSERT_OK(
+        wal_object_encode(&object, &index_fault, &spec, fixture_text("1\t0/100000\tx\n2\t0/200000\tx\n")));
+    AUTO(repo_set_free) RepoSet *set = NULL;
+    ASSERT_OK(cluster_repos_open(&set, &world->cluster.options));
+    ASSERT_OK(repo_set_put(set, key_wal(&world->cluster.root, name).text, buf_span(&object)));
+}
+
+/* The other repository has a good copy of everything, and it is told which one was bad. */
+static void test_restore__takes_the_good_copy(void **state)
+{
+    (void)state;
+    AUTO(world_done) RestoreWorld world;
+    world_begin();
+    stopped_cluster_make_held(&world.cluster, held_drivers, 2);
+    world_fill(&world);
+    history_put(&world);
+    for (size_t i = 0; i < COUNT_OF(store_kinds); i++) {
+        const StoreKind *const kind = &store_kinds[i];
+        world.cluster.repo_options[0].retry_timeout_ms = kind->patience_ms;
+        StoreRun run_of = {.kind = kind, .store = held_store("r1"), .nth = 1};
+        uint64_t told = 0;
+        for (; !run_of.is_last; run_of.nth++) {
+            AUTO(report_done) Report report = {0};
+            store_run_begin(&run_of);
+            Err *const err = run_and_tell(&report, &world);
+            store_run_end(&run_of, NULL);
+            ASSERT_OK(err);
+            whole_check(&world);
+            const bool is_told = report.has_level[NOTICE_WARNING];
+            /* A damaged byte may be one that was read along and is in no use. */
+            const bool may_be_unseen = kind->patience_ms || kind->class == ERR_CORRUPT;
+            if (is_told ? !run_of.was_hit : run_of.was_hit && !may_be_unseen)
+                fail_msg("%s, call %d: %s", kind->name, (int)run_of.nth,
+                         run_of.was_hit ? "nobody was told" : "a warning for nothing");
+            told += is_told;
+            ASSERT_OK(folder_remove_all(world.target));
+        }
+        assert_true(run_of.nth > 8 && (told > 4 || kind->patience_ms));
+    }
+    held_stores_done();
+}
+
 /* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
 const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
@@ -179,5 +236,6 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 }
 
 UNIT_MAIN(cmocka_unit_test(test_restore__survives_whatever_goes_wrong_in_the_store),
+          cmocka_unit_test(test_restore__takes_the_good_copy),
           cmocka_unit_test(test_restore__survives_a_failing_disk),
           cmocka_unit_test(test_restore__survives_a_full_disk))

@@ -10,9 +10,9 @@ import shadow
 class Protected:
     """A running cluster that archives into a repository, with a shadow log of everything committed."""
 
-    def __init__(self, pgstrata, clusters, major, **options):
+    def __init__(self, pgstrata, clusters, major, repos=1, **options):
         self.pgstrata, self.clusters, self.major = pgstrata, clusters, major
-        self.archive = archiving.Archive(pgstrata, clusters.folder)
+        self.archive = archiving.Archive(pgstrata, clusters.folder, repos)
         self.cluster = clusters(major, **options)
         self.copies = 0
         self.archive.attach(self.cluster)
@@ -24,7 +24,7 @@ class Protected:
 
     def configure(self, cluster):
         """Tells the program which server is the cluster's."""
-        self.pgstrata.configure({'r1': {'url': self.archive.urls[0]}},
+        self.pgstrata.configure({f'r{i + 1}': {'url': url} for i, url in enumerate(self.archive.urls)},
                                 {'main': {'pgdata': cluster.data, 'host': cluster.run, 'port': cluster.port,
                                           'user': 'postgres'}}, retry_timeout='1s')
 
