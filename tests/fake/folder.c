@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+TestFolder test_folder_fast(void)
+{
+    TestFolder folder = {"/dev/shm/pgstrata-test-XXXXXX"};
+    return mkdtemp(folder.path) ? folder : test_folder();
+}
+
 TestFolder test_folder(void)
 {
     TestFolder folder = {"/tmp/pgstrata-test-XXXXXX"};

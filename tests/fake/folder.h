@@ -10,6 +10,8 @@ typedef struct TestFolder {
 } TestFolder;
 
 TestFolder test_folder(void);
+/* The same in memory where that can be had: for tests that sync thousands of times. */
+TestFolder test_folder_fast(void);
 void test_folder_done(TestFolder *folder);
 
 /* "<folder>/<name>", valid until the 8th next call. */

@@ -102,7 +102,7 @@ static inline void cluster_repository(StoppedCluster *cluster)
 
 static inline void stopped_cluster_begin(StoppedCluster *cluster)
 {
-    *cluster = (StoppedCluster){.top = test_folder()};
+    *cluster = (StoppedCluster){.top = test_folder_fast()};
     snprintf(cluster->data, sizeof cluster->data, "%s/data", cluster->top.path);
     snprintf(cluster->repo, sizeof cluster->repo, "%s/repo", cluster->top.path);
     snprintf(cluster->lock, sizeof cluster->lock, "%s/lock", cluster->top.path);

@@ -8,9 +8,11 @@ import pytest
 
 import restoring
 
-# An object of each kind, by the pattern of its name, and where the bit is flipped: as a part of its length.
-OBJECTS = {'pgstrata': 0.5, 'main/g1/cluster': 0.5, 'main/g1/branch/00000001': 0.5, 'main/g1/backup/*/backup': 0.5,
-           'main/g1/backup/*/pack-000001': 0.4, 'main/g1/backup/*/pack-000002': 0.9, 'main/g1/wal/*/*/*.wal': 0.999}
+# An object of each kind, by the pattern of its name, and where the bit is flipped: as a part of its length. The first are
+# read to find the way, the packs to copy.
+ON_THE_WAY = {'pgstrata': 0.5, 'main/g1/cluster': 0.5, 'main/g1/branch/00000001': 0.5, 'main/g1/backup/*/backup': 0.5,
+              'main/g1/wal/*/*/*.wal': 0.999}
+PACKS = {'main/g1/backup/*/pack-000001': 0.4, 'main/g1/backup/*/pack-000002': 0.9}
 # What a restore does not read: it does not care.
 UNREAD = ('main/g1/backup/*/begin', 'main/g1/backup/*/packs')
 
@@ -58,73 +60,89 @@ def story(pgstrata, clusters):
     return story
 
 
-def good(story, code, *names):
-    """A restore that takes the other copy; it must say which one was bad."""
-    data, run = story.restore(code=code)
+def named(run, *names):
     for name in names:
         assert name in run.err, run
+
+
+def way_found(story, path):
+    """The way is found although the first repository's copy is bad, and that is said."""
+    named(story.restore('--dry-run', code=3)[1], 'repository r1', path.name)
+
+
+def same(story, code, *names):
+    """What is restored is what was restored when all was well."""
+    data, run = story.restore(code=code)
+    named(run, *names)
     assert content(data) == story.expected, run
     shutil.rmtree(data)
 
 
 @pytest.mark.majors(15)
 def test_the_good_copy_is_taken_and_the_bad_one_named(story):
-    first, second = story.archive.urls
+    first = story.archive.urls[0]
     data, _ = story.restore()
     story.expected = content(data)
-    for pattern, part in OBJECTS.items():
+    for pattern, part in ON_THE_WAY.items():
         path = objects(first, pattern)[-1]
         with flipped(path, part):
-            good(story, 3, 'repository r1', path.name)
-    for pattern in ('main/g1/backup/*/backup', 'main/g1/backup/*/pack-000001', 'main/g1/branch/00000001'):
+            way_found(story, path)
+    for pattern in ('main/g1/backup/*/backup', 'main/g1/branch/00000001'):
         path, = objects(first, pattern)
         with gone(path):
-            good(story, 3, 'repository r1', path.name)
-    for pattern in UNREAD:
-        path, = objects(first, pattern)
-        with flipped(path, 0.5):
-            good(story, 0)
+            way_found(story, path)
+    packs = {objects(first, pattern)[0]: part for pattern, part in PACKS.items()}
+    with contextlib.ExitStack() as bad:
+        for path, part in packs.items():
+            bad.enter_context(flipped(path, part))
+        same(story, 3, 'repository r1', *(path.name for path in packs))
+    with contextlib.ExitStack() as unread:
+        for pattern in UNREAD:
+            unread.enter_context(flipped(objects(first, pattern)[0], 0.5))
+        same(story, 0)
     with gone(first):
-        good(story, 3, 'repository r1')
+        named(story.restore('--dry-run', code=3)[1], 'repository r1')
+
+
+@pytest.mark.majors(15)
+def test_the_server_recovers_although_one_repository_is_all_bad(story):
     state = story.shadow.at()
-    with contextlib.ExitStack() as all_bad:             # and the server recovers out of the other one
-        for pattern, part in list(OBJECTS.items())[1:]:
-            for path in objects(first, pattern):
-                all_bad.enter_context(flipped(path, part))
+    with contextlib.ExitStack() as bad:
+        for pattern, part in [*list(ON_THE_WAY.items())[1:], *PACKS.items()]:
+            for path in objects(story.archive.urls[0], pattern):
+                bad.enter_context(flipped(path, part))
         data, _ = story.restore(code=3)
         story.check(data, state)
+
+
+def both_named(story, path, *options):
+    data, run = story.restore(*options, code=5)
+    named(run, 'repository r1', 'repository r2', path.name)
+    assert not (data / 'global' / 'pg_control').exists()
 
 
 @pytest.mark.majors(15)
 def test_what_is_bad_in_both_is_named_with_both(story):
     first, second = story.archive.urls
-    for pattern in ('main/g1/backup/*/backup', 'main/g1/backup/*/pack-000001'):
+    for pattern, options in (('main/g1/backup/*/backup', ['--dry-run']), ('main/g1/backup/*/pack-000001', [])):
         (one,), (two,) = objects(first, pattern), objects(second, pattern)
         with flipped(one, 0.4), flipped(two, 0.4):
-            both_named(story, one)
+            both_named(story, one, *options)
         with flipped(one, 0.4), gone(two):
-            both_named(story, one)
-    with gone(objects(first, 'main/g1/backup/*/pack-000001')[0]), gone(objects(second, 'main/g1/backup/*/pack-000001')[0]):
+            both_named(story, one, *options)
+    with gone(one), gone(two):
         both_named(story, one)
-
-
-def both_named(story, path):
-    data, run = story.restore(code=5)
-    for word in ('repository r1', 'repository r2', path.name):
-        assert word in run.err, run
-    assert not (data / 'global' / 'pg_control').exists()
 
 
 @pytest.mark.majors(15)
 def test_an_unreadable_backup_does_not_stand_in_the_way_of_another(story):
     story.backup()
     story.archive_all()
-    older, newer = objects(story.archive.urls[0], 'main/g1/backup/*/backup')
-    other = story.archive.urls[1] / newer.relative_to(story.archive.urls[0])
-    state = story.shadow.at()
-    with flipped(newer, 0.5), flipped(other, 0.5):
-        data, run = story.restore(code=3)
-        assert newer.parent.name in run.err, run
-        story.check(data, state)
-        _, run = story.restore(f'--backup={newer.parent.name}', code=5)
-        assert newer.parent.name in run.err, run
+    older, newer = (path.parent.name for path in objects(story.archive.urls[0], 'main/g1/backup/*/backup'))
+    with contextlib.ExitStack() as bad:
+        for url in story.archive.urls:
+            bad.enter_context(flipped(url / 'main/g1/backup' / newer / 'backup', 0.5))
+        _, run = story.restore('--dry-run', code=3)
+        named(run, newer)
+        assert f'backup: {older}' in run.out
+        named(story.restore('--dry-run', f'--backup={newer}', code=5)[1], newer)
