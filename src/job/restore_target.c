@@ -17,7 +17,9 @@ typedef struct Seek {
     Restore *restore;
     BackupRecord *records; /* complete and on the line, the newest first */
     size_t count;
-    size_t at; /* the one that is being tried */
+    size_t at;       /* the one that is being tried */
+    bool has_gap;    /* where a name or transaction was looked for, the WAL … */
+    WalName missing; /* … ended here and goes on behind it */
     WalSource source;
 } Seek;
 
@@ -248,7 +250,23 @@ static Err *end_pin(Restore *restore)
     return NULL;
 }
 
-static Err *target_seek(Fit *out, const Seek *seek)
+/* A name or transaction did not occur; older backups may have it, and what is behind a gap nobody knows. */
+static Fit not_met(Seek *seek)
+{
+    const WalWindow *const window = &seek->restore->way.window;
+    if (window->is_gap && !seek->has_gap) {
+        seek->has_gap = true;
+        seek->missing = window->missing;
+    }
+    return FIT_NOT_MET;
+}
+
+static bool is_looked_for(const WalTarget *target)
+{
+    return target->kind == WAL_TARGET_XID || target->kind == WAL_TARGET_NAME;
+}
+
+static Err *target_seek(Fit *out, Seek *seek)
 {
     Restore *const restore = seek->restore;
     RestoreWay *const way = &restore->way;
@@ -266,8 +284,8 @@ static Err *target_seek(Fit *out, const Seek *seek)
         way->stop_is_before = stop.match.is_before;
         return NULL;
     }
-    if (way->target.kind == WAL_TARGET_XID || way->target.kind == WAL_TARGET_NAME) {
-        *out = FIT_NOT_MET;
+    if (is_looked_for(&way->target)) {
+        *out = not_met(seek);
         return NULL;
     }
     if (way->target.kind != WAL_TARGET_TIME || way->window.is_gap || stop.is_broken)
@@ -275,7 +293,7 @@ static Err *target_seek(Fit *out, const Seek *seek)
     return end_pin(restore);
 }
 
-static Err *backup_try(Fit *out, const Seek *seek)
+static Err *backup_try(Fit *out, Seek *seek)
 {
     const BackupRecord *const record = &seek->records[seek->at];
     Restore *const restore = seek->restore;
@@ -290,8 +308,10 @@ static Err *backup_try(Fit *out, const Seek *seek)
     if (is_too_young)
         return NULL;
     const bool needs_wal = !record->offline;
-    if (needs_wal && !wal_window_reaches(&way->window, record->stop_lsn))
-        return missing_err(seek);
+    if (needs_wal && !wal_window_reaches(&way->window, record->stop_lsn)) {
+        *out = not_met(seek);
+        return is_looked_for(&way->target) ? NULL : missing_err(seek);
+    }
     *out = FIT_YES;
     switch (way->target.kind) {
     case WAL_TARGET_END:
@@ -312,23 +332,27 @@ static Err *backup_try(Fit *out, const Seek *seek)
     return target_seek(out, seek);
 }
 
-static Err *backup_choose(Seek *seek)
+/* A name or transaction that no backup leads to. */
+static Err *nowhere_err(Seek *seek)
 {
-    Restore *const restore = seek->restore;
-    Fit fit = FIT_TOO_YOUNG;
-    bool is_not_met = false;
-    for (seek->at = 0; seek->at < seek->count; seek->at++) {
-        TRY(backup_try(&fit, seek));
-        if (fit == FIT_YES)
-            return NULL;
-        is_not_met = is_not_met || fit == FIT_NOT_MET;
-    }
+    const Restore *const restore = seek->restore;
+    Err *err =
+        err_hint(ERR(GAP, "%s does not occur on timeline %u from backup %s on", restore->options->target_text,
+                     restore->way.lineage.timeline.id, seek->records[seek->count - 1].label.text),
+                 "pgstrata info shows the timelines; --target-timeline names another");
+    if (!seek->has_gap)
+        return err;
+    seek->at = 0;
+    err = err_detail(err,
+                     "WAL segment %s is missing in repository %s, and what lies behind it cannot be reached",
+                     wal_name_text(seek->missing).text, restore->from.repo->name);
+    return reach_hint(seek, err);
+}
+
+static Err *early_err(const Seek *seek)
+{
+    const Restore *const restore = seek->restore;
     const BackupRecord *const oldest = &seek->records[seek->count - 1];
-    if (is_not_met && fit == FIT_NOT_MET)
-        return err_hint(ERR(GAP, "%s does not occur on timeline %u from backup %s on",
-                            restore->options->target_text, restore->way.lineage.timeline.id,
-                            oldest->label.text),
-                        "pgstrata info shows the timelines; --target-timeline names another");
     Err *const err =
         ERR(GAP, "%s lies before the end of %s %s on timeline %u, %s (LSN %s)", restore->options->target_text,
             restore->options->backup ? "backup" : "the oldest backup,", oldest->label.text,
@@ -336,6 +360,17 @@ static Err *backup_choose(Seek *seek)
             lsn_text(oldest->stop_lsn).text);
     return command_hint(restore, err, "the first moment that can be reached",
                         arena_textf(restore->arena, "--backup=%s --target-immediate", oldest->label.text));
+}
+
+static Err *backup_choose(Seek *seek)
+{
+    Fit fit = FIT_TOO_YOUNG;
+    for (seek->at = 0; seek->at < seek->count; seek->at++) {
+        TRY(backup_try(&fit, seek));
+        if (fit == FIT_YES)
+            return NULL;
+    }
+    return fit == FIT_NOT_MET ? nowhere_err(seek) : early_err(seek);
 }
 
 /* ---- what the server will meet */

@@ -171,6 +171,31 @@ static void test_restore_way__names_a_hole_below_the_child(void **state)
     assert_way(&scene, "20260101-000051F", 1);
 }
 
+static RestoreOptions at_xid(uint32_t xid)
+{
+    return (RestoreOptions){.target = {.kind = WAL_TARGET_XID, .xid = {xid}}};
+}
+
+/* Nobody knows where a transaction is: backups that their WAL does not reach hide no older one, and a hole is named. */
+static void test_restore_way__looks_for_a_transaction_in_all_that_is_there(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    ASSERT_OK(way_find(&scene, at_xid(807)));
+    assert_way(&scene, "20260101-000051F", 1);
+    segment_remove(&scene, 2, 9);
+    ASSERT_OK(way_find(&scene, at_xid(807)));
+    Err *err = way_find(&scene, at_xid(999));
+    assert_string_equal(err_detail_text(err), "");
+    assert_hint(err, ERR_GAP, "does not occur on timeline 2 from backup 20260101-000051F on",
+                "--target-timeline");
+    segment_remove(&scene, 1, 6);
+    err = way_find(&scene, at_xid(806));
+    assert_non_null(strstr(err_detail_text(err), "WAL segment 000000010000000000000006 is missing"));
+    assert_hint(err, ERR_GAP, "does not occur", "--cluster=main --backup=20260101-000111F --target-lsn=");
+}
+
 static void test_restore_way__names_the_other_branch(void **state)
 {
     (void)state;
@@ -197,5 +222,6 @@ UNIT_MAIN(cmocka_unit_test(test_restore_way__takes_the_newest_backup_before_the_
           cmocka_unit_test(test_restore_way__ends_on_the_timeline_of_the_target),
           cmocka_unit_test(test_restore_way__knows_which_backups_are_of_the_line),
           cmocka_unit_test(test_restore_way__names_a_hole_below_the_child),
+          cmocka_unit_test(test_restore_way__looks_for_a_transaction_in_all_that_is_there),
           cmocka_unit_test(test_restore_way__names_the_other_branch),
           cmocka_unit_test(test_restore_way__names_the_first_moment))
