@@ -24,13 +24,15 @@ typedef struct ConfFile {
     const char *name; /* in the side data */
     const char *from; /* the file that refers to it; NULL: one of the three */
     bool may_be_missing;
+    bool is_kept; /* it lies outside, or in one folder with such a one */
 } ConfFile;
 
 typedef struct Walk {
     BackupSide *side;
-    const char *data_directory;
-    Buf files;      /* of ConfFile: those seen, in order; the walk ends when none is left */
-    bool is_needed; /* something lies outside, or refers to something */
+    const char *data_directory;   /* as path_real() gives it */
+    const char *server_directory; /* as the server and its settings call it */
+    Buf files;                    /* of ConfFile: those seen, in order; the walk ends when none is left */
+    bool is_needed;               /* something lies outside, or refers to something */
     Arena *arena;
 } Walk;
 
@@ -49,10 +51,12 @@ static bool is_seen(const Walk *walk, const ConfFile *file)
     return false;
 }
 
+/* Also where a link leads out. */
 static bool is_outside(const Walk *walk, const char *path)
 {
-    return !path_is_below(path, walk->data_directory) &&
-           !path_is_below(path, walk->side->backup->cluster->pgdata);
+    char *real = NULL;
+    AUTO(err_free) Err *err = path_real(&real, path, walk->arena);
+    return !path_is_below(err ? path : real, walk->data_directory);
 }
 
 static void not_stored_tell(const Walk *walk, const ConfFile *file, const Err *err)
@@ -66,21 +70,28 @@ static void not_stored_tell(const Walk *walk, const ConfFile *file, const Err *e
                     err_text(err));
 }
 
-static void file_push(Walk *walk, const ConfFile *from, const char *path, bool may_be_missing)
+static ConfFile included(const Walk *walk, const ConfFile *from, const char *path)
 {
-    const ConfFile file = {
+    return (ConfFile){
         .path = path,
         .syntax = from->syntax,
         .name = arena_textf(walk->arena, SIDE_CONF_INCLUDED "%s%s", side_conf_syntax(from->syntax), path),
         .from = from->path,
-        .may_be_missing = may_be_missing};
-    if (!is_seen(walk, &file))
-        buf_add(&walk->files, &file, sizeof file);
+        .is_kept = is_outside(walk, path)};
 }
 
+static void file_push(Walk *walk, const ConfFile *file)
+{
+    if (!is_seen(walk, file))
+        buf_add(&walk->files, file, sizeof *file);
+}
+
+/* A folder is kept whole or not at all: its copy is another folder. */
 static void folder_push(Walk *walk, const ConfFile *from, const char *path)
 {
     FolderList list;
+    AUTO(buf_done) Buf files = {0};
+    bool is_kept = false;
     AUTO(err_free) Err *err = folder_list(&list, path, walk->arena);
     if (err) {
         not_stored_tell(walk, &(ConfFile){.path = path, .from = from->path}, err);
@@ -88,8 +99,16 @@ static void folder_push(Walk *walk, const ConfFile *from, const char *path)
     }
     for (size_t i = 0; i < list.count; i++) {
         const char *const name = list.entries[i].name;
-        if (list.entries[i].kind != ENTRY_FOLDER && name[0] != '.' && text_ends(name, ".conf"))
-            file_push(walk, from, path_join(path, name, walk->arena), false);
+        if (list.entries[i].kind == ENTRY_FOLDER || name[0] == '.' || !text_ends(name, ".conf"))
+            continue;
+        const ConfFile file = included(walk, from, path_join(path, name, walk->arena));
+        is_kept |= file.is_kept;
+        buf_add(&files, &file, sizeof file);
+    }
+    for (size_t i = 0; i < files.len / sizeof(ConfFile); i++) {
+        ConfFile *const file = (ConfFile *)(void *)files.data + i;
+        file->is_kept = is_kept;
+        file_push(walk, file);
     }
 }
 
@@ -104,10 +123,12 @@ static Err *refs_push(Walk *walk, const ConfFile *from, Span text)
                 ? ref->path
                 : path_join(path_parent(from->path, walk->arena), ref->path, walk->arena);
         const char *const path = path_clean(joined, walk->arena);
+        ConfFile file = included(walk, from, path);
+        file.may_be_missing = ref->kind == CONF_REF_FILE_IF_EXISTS;
         if (ref->kind == CONF_REF_FOLDER)
             folder_push(walk, from, path);
         else
-            file_push(walk, from, path, ref->kind == CONF_REF_FILE_IF_EXISTS);
+            file_push(walk, &file);
     }
     walk->is_needed |= refs.count > 0;
     return NULL;
@@ -123,7 +144,7 @@ static Err *file_store(Walk *walk, const ConfFile *file)
         not_stored_tell(walk, file, err);
         return NULL;
     }
-    if (is_outside(walk, file->path)) {
+    if (file->is_kept) {
         TRY(backup_side_add(walk->side, file->name, buf_span(&bytes)));
         walk->is_needed = true;
     }
@@ -134,7 +155,7 @@ static Err *paths_store(Walk *walk, const char *const paths[SIDE_CONF_TOPS])
 {
     AUTO(json_free) json_t *json = json_object();
     json_set_int(json, "schema", JSON_SCHEMA);
-    json_set_raw(json, "data_directory", walk->data_directory);
+    json_set_raw(json, "data_directory", walk->server_directory);
     for (size_t i = 0; i < SIDE_CONF_TOPS; i++)
         json_set_raw(json, side_conf_tops[i].setting,
                      paths[i] ? paths[i] : ""); /* the role may not know it */
@@ -148,14 +169,20 @@ static Err *paths_store(Walk *walk, const char *const paths[SIDE_CONF_TOPS])
 Err *backup_conf_store(BackupSide *side, const ServerInfo *server)
 {
     AUTO(walk_done)
-    Walk walk = {.side = side, .data_directory = server->data_directory, .arena = side->backup->arena};
+    Walk walk = {.side = side, .server_directory = server->data_directory, .arena = side->backup->arena};
     const char *const paths[SIDE_CONF_TOPS] = {server->config_file, server->hba_file, server->ident_file};
+    char *real = NULL;
+    TRY(path_real(&real, side->backup->cluster->pgdata, walk.arena));
+    walk.data_directory = real;
     for (size_t i = 0; i < SIDE_CONF_TOPS; i++) {
-        const ConfFile top = {.path = paths[i] ? path_clean(paths[i], walk.arena) : NULL,
+        if (!paths[i])
+            continue;
+        const char *const path = path_clean(paths[i], walk.arena);
+        const ConfFile top = {.path = path,
                               .syntax = side_conf_tops[i].syntax,
-                              .name = arena_textf(walk.arena, SIDE_CONF "%s", side_conf_tops[i].name)};
-        if (top.path)
-            buf_add(&walk.files, &top, sizeof top);
+                              .name = arena_textf(walk.arena, SIDE_CONF "%s", side_conf_tops[i].name),
+                              .is_kept = is_outside(&walk, path)};
+        buf_add(&walk.files, &top, sizeof top);
     }
     for (size_t i = 0; i < walk.files.len / sizeof(ConfFile); i++) {
         ConfFile file; /* the list moves while it grows */

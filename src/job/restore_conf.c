@@ -109,16 +109,29 @@ static const char *included_inner(const Copying *copying, ConfSyntax syntax, con
     return arena_textf(copying->arena, RESTORE_CONF "/%s%s", side_conf_syntax(syntax), path);
 }
 
+/* Has the backup this file, or a file of this folder, from outside of the data directory? */
+static bool is_included(const Copying *copying, const Copy *from, ConfRefKind kind, const char *path)
+{
+    const BackupRecord *const backup = &copying->restore->way.backup;
+    const bool is_folder = kind == CONF_REF_FOLDER;
+    const char *const name = arena_textf(copying->arena, SIDE_CONF_INCLUDED "%s%s%s",
+                                         side_conf_syntax(from->syntax), path, is_folder ? "/" : "");
+    bool is_there = false;
+    for (size_t i = 0; i < backup->side_count; i++)
+        is_there |=
+            is_folder ? text_starts(backup->side[i].name, name) : text_equal(backup->side[i].name, name);
+    return is_there;
+}
+
 /* Where what lay at `path` is below the restored data directory; NULL: nowhere. */
 static const char *inner_of(const Copying *copying, const Copy *from, ConfRefKind kind, const char *path)
 {
     const char *const old = copying->data_directory;
+    if (is_included(copying, from, kind, path))
+        return included_inner(copying, from->syntax, path);
     if (old && path_is_below(path, old) && path[strlen(old)])
         return path + strlen(old) + 1;
-    const char *const name =
-        arena_textf(copying->arena, SIDE_CONF_INCLUDED "%s%s", side_conf_syntax(from->syntax), path);
-    return kind == CONF_REF_FOLDER || side_find(copying, name) ? included_inner(copying, from->syntax, path)
-                                                               : NULL;
+    return kind == CONF_REF_FOLDER ? included_inner(copying, from->syntax, path) : NULL;
 }
 
 /* Up from the folder of `from` to the data directory, and down again. */
@@ -143,8 +156,8 @@ static Err *ref_write(Buf *to, const Copying *copying, const Copy *from, const C
     const char *const path = path_clean(joined, copying->arena);
     const char *const inner = inner_of(copying, from, ref->kind, path);
     if (inner) {
-        if (ref->kind == CONF_REF_FOLDER)
-            TRY(folders_make(copying, inner));
+        if (ref->kind == CONF_REF_FOLDER && path_is_below(inner, RESTORE_CONF))
+            TRY(folders_make(copying, inner)); /* the server demands it, also when it is empty */
         conf_ref_format(to, ref, from->syntax, relative(copying, from, inner));
         return NULL;
     }

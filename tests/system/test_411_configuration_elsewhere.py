@@ -70,6 +70,33 @@ def test_a_clone_has_all_of_it_and_nothing_of_the_original(pgstrata, clusters, f
 
 
 @pytest.mark.majors(15)
+def test_links_inside_that_lead_out_count_as_outside(pgstrata, clusters, folder, major):
+    """A folder and files of configuration that are links in the data directory: a clone has what is behind them."""
+    story = restoring.Protected(pgstrata, clusters, major)
+    etc, data = folder / 'etc', story.cluster.data
+    story.cluster.stop()
+    write(etc / 'conf.d' / 'a.conf', "x.a = 'a'\n")
+    write(etc / 'one.conf', "x.one = '1'\n")
+    (data / 'conf.d').symlink_to(etc / 'conf.d')
+    (data / 'mixed.d').mkdir()
+    write(data / 'mixed.d' / 'inside.conf', "x.inside = 'i'\n")
+    (data / 'mixed.d' / 'one.conf').symlink_to(etc / 'one.conf')
+    (data / 'pg_hba.conf').rename(etc / 'pg_hba.conf')
+    (data / 'pg_hba.conf').symlink_to(etc / 'pg_hba.conf')
+    with open(data / 'postgresql.conf', 'a') as conf:
+        conf.write("include_dir 'conf.d'\ninclude_dir 'mixed.d'\n")
+    for path in (etc, data / 'mixed.d'):
+        pgcluster.own_by_server_user(path)
+    story.cluster.start()
+    story.backup()
+    story.archive_all()
+    etc.rename(folder / 'etc.gone')
+    clone = story.started(story.restore()[0])
+    clone.wait_for_recovery_end()
+    assert [clone.value(f'show x.{name}') for name in ('a', 'one', 'inside')] == ['a', '1', 'i']
+
+
+@pytest.mark.majors(15)
 def test_what_is_missing_is_told_and_the_backup_is_made(pgstrata, clusters, folder, major):
     story = restoring.Protected(pgstrata, clusters, major)
     etc, _, _ = debian_like(story, folder, major)
