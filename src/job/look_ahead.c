@@ -41,7 +41,7 @@ bool look_ahead_done(const char *spool, Span promise, const char *name, const Ha
 /* ---- a batch: as many segments as there are workers */
 
 typedef struct Batch {
-    const WalStore *to;
+    WalStore to; /* without threads of its own: each worker makes a whole segment */
     const char *wal_folder;
     const char *const *names;
     size_t count;
@@ -62,7 +62,7 @@ static Err *batch_work(void *arg, Pool *pool, void *state, void *unit)
     Batch *const batch = arg;
     WalParcel **const slot = unit;
     AUTO(arena_free) Arena *arena = arena_new();
-    return wal_parcel_make(slot, batch->to,
+    return wal_parcel_make(slot, &batch->to,
                            path_join(batch->wal_folder, batch->names[slot - batch->parcels], arena));
 }
 
@@ -81,7 +81,7 @@ static Err *batch_store(Batch *batch, const LookAhead *ahead)
 {
     for (size_t i = 0; i < batch->count; i++) {
         TRY(signal_check());
-        TRY(wal_parcel_store(batch->parcels[i], batch->to));
+        TRY(wal_parcel_store(batch->parcels[i], &batch->to));
         const Hash128 hash = wal_parcel_hash(batch->parcels[i]);
         AUTO(buf_done) Buf note = {0};
         note_make(&note, ahead->promise, &hash);
@@ -93,7 +93,8 @@ static Err *batch_store(Batch *batch, const LookAhead *ahead)
 static Err *batch_run(const WalStore *to, const LookAhead *ahead, const char *const *names, size_t count)
 {
     AUTO(batch_done)
-    Batch batch = {.to = to, .wal_folder = ahead->wal_folder, .names = names, .count = count};
+    Batch batch = {.to = *to, .wal_folder = ahead->wal_folder, .names = names, .count = count};
+    batch.to.jobs = 0;
     TRY(pool_run(&(PoolSpec){.workers = count,
                              .arg = &batch,
                              .produce = batch_produce,

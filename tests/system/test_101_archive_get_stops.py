@@ -95,7 +95,10 @@ def test_damage_stops_recovery(archive, clusters, story):
     _, data, names = story
     stored = archive.object(names[1])
     good = stored.read_bytes()
-    stored.write_bytes(good[:2000] + bytes([good[2000] ^ 1]) + good[2001:])
+    for at in (len(good) - 200, len(good) // 2, 2000):
+        stored.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+        archive.get(data, names[1], code=200)
+        assert not [path.name for path in (data / 'pg_wal').glob('RECOVERYXLOG*')]
     copy = archiving.recover_by_archive(archive, clusters, data)
     start_fails(copy, 'exit code 200')
     stored.write_bytes(good)

@@ -248,7 +248,11 @@ static void test_wal_answer__damage_is_passed_over_for_a_good_copy(void **state)
                 (FaultyPlan){.damage_key = key.text, .damage = FAULTY_FLIP, .damage_at = 300});
     ASSERT_STOPS(CORRUPT, scene, name_of(1, 0));
     put_segment(scene, scene->world.b, 1, 0);
-    ASSERT_FOUND(scene, name_of(1, 0));
+    AUTO(buf_done) Buf plain = {0};
+    assert_int_equal(answer(scene, &plain, name_of(1, 0)), WAL_FOUND);
+    assert_int_equal(plain.len, FAKE_WAL_SEGMENT);
+    for (size_t i = WAL_PAGE_LONG_HEAD_BYTES; i < plain.len; i++)
+        assert_int_equal(plain.data[i], 0x5A);
 }
 
 static void test_wal_answer__never_hands_out_another_clusters_wal(void **state)
