@@ -64,7 +64,7 @@ Err *mirror_fault_take(Store *store)
     const uint64_t dropped = fault ? 0 : mirror->dropped;
     mirror->dropped -= dropped;
     lock_release(&mirror->lock);
-    return dropped ? ERR(CORRUPT, "%llu more bad copies", (unsigned long long)dropped) : fault;
+    return dropped ? ERR(CORRUPT, "%llu more bad copies were met", (unsigned long long)dropped) : fault;
 }
 
 /* ---- copies */
@@ -94,11 +94,11 @@ bool copies_next(Store **out, Copies *copies)
 {
     if (copies->is_over)
         return false;
-    if (!(copies->store->caps & STORE_COPIES)) {
+    MirrorStore *const mirror = mirror_of(copies->store);
+    if (!mirror) {
         *out = copies->store;
         return copies->next++ == 0;
     }
-    MirrorStore *const mirror = mirror_of(copies->store);
     for (; copies->next < mirror->count; copies->next++) {
         Err *const silence = mirror_silence(mirror, copies->next);
         if (!silence) {
@@ -113,8 +113,8 @@ bool copies_next(Store **out, Copies *copies)
 void copies_bad(Copies *copies, Err *err)
 {
     copies->is_over = err_is(err, ERR_CANCELED);
-    if (copies->store->caps & STORE_COPIES && !copies->is_over) {
-        MirrorStore *const mirror = mirror_of(copies->store);
+    MirrorStore *const mirror = mirror_of(copies->store);
+    if (mirror && !copies->is_over) {
         const size_t member = copies->next - 1;
         if (mirror->count > 1)
             err = err_doing(err, "repository %s", mirror->members[member].name);
@@ -128,8 +128,9 @@ Err *copies_none(Copies *copies)
 {
     assert(copies->fault || copies->silence);
     Err *const none = mirror_join(TAKE(copies->fault), TAKE(copies->silence));
-    if (copies->store->caps & STORE_COPIES)
-        mirror_forget(mirror_of(copies->store), copies->key, none);
+    MirrorStore *const mirror = mirror_of(copies->store);
+    if (mirror)
+        mirror_forget(mirror, copies->key, none);
     return none;
 }
 
@@ -207,21 +208,27 @@ static void mirror_free(Store *store)
     mem_free(&mirror);
 }
 
+static const StoreOps mirror_ops = {
+    .scheme = "mirror",
+    .get = mirror_get,
+    .put = mirror_put,
+    .stat = mirror_stat,
+    .list = mirror_list,
+    .remove = mirror_remove,
+    .settle = mirror_settle,
+    .free = mirror_free,
+};
+
+MirrorStore *mirror_of(Store *store)
+{
+    return store->ops == &mirror_ops ? (MirrorStore *)store : NULL;
+}
+
 Store *mirror_store_new(const MirrorMember *members, size_t count)
 {
-    static const StoreOps ops = {
-        .scheme = "mirror",
-        .get = mirror_get,
-        .put = mirror_put,
-        .stat = mirror_stat,
-        .list = mirror_list,
-        .remove = mirror_remove,
-        .settle = mirror_settle,
-        .free = mirror_free,
-    };
     assert(count > 0);
     MirrorStore *const mirror = mem_new(sizeof *mirror);
-    mirror->base = (Store){.ops = &ops, .caps = STORE_COPIES, .name = members[0].store->name};
+    mirror->base = (Store){.ops = &mirror_ops, .name = members[0].store->name};
     mirror->members = mem_new(count * sizeof *mirror->members);
     for (size_t i = 0; i < count; i++)
         mirror->members[i] = members[i];

@@ -24,10 +24,8 @@ typedef struct MirrorStore {
     uint64_t dropped;
 } MirrorStore;
 
-static inline MirrorStore *mirror_of(Store *store)
-{
-    return (MirrorStore *)store;
-}
+/* NULL when it is none. */
+MUST MirrorStore *mirror_of(Store *store);
 
 /* A copy of the error with which the member went away; NULL when it answers. */
 MUST Err *mirror_silence(MirrorStore *mirror, size_t member);

@@ -26,7 +26,6 @@ typedef struct StorePut StorePut;
 enum {
     STORE_ATOMIC_CREATE = 1 << 0, /* of two puts of one key exactly one commits */
     STORE_LOCAL = 1 << 1,         /* calls cost no network round trip */
-    STORE_COPIES = 1 << 2,        /* has several copies of an object: store/mirror.h */
 };
 
 typedef struct Range {
