@@ -76,7 +76,7 @@ typedef struct Restore {
     RestoreWay way;
     const RestoreLink *links;
     size_t link_count;
-    bool has_inner_tablespaces; /* folders in pg_tblspc instead of links; found while copying */
+    bool has_inner_tablespaces; /* folders in pg_tblspc instead of links, in the backup or on the way */
     RestoreResult result;
 } Restore;
 

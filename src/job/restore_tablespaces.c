@@ -204,14 +204,16 @@ static Err *folder_check(const Restore *restore, const RestoreLink *link)
         link->folder, version, link->oid.id);
 }
 
-/* Recovery in the cluster's own place creates them again where they were. */
-static Err *created_check(const Restore *restore)
+/* Recovery in the cluster's own place creates them again where they were. One without a path becomes a folder in
+ * pg_tblspc. */
+static Err *created_check(Restore *restore)
 {
     const WindowFacts *const facts = &restore->way.facts;
-    for (size_t i = 0; i < facts->tablespace_count && !restore->place.is_own_place; i++) {
+    for (size_t i = 0; i < facts->tablespace_count; i++) {
         EntryInfo info;
+        restore->has_inner_tablespaces |= !*facts->tablespaces[i].path;
         TRY(entry_stat(&info, facts->tablespaces[i].path));
-        if (info.kind != ENTRY_ABSENT)
+        if (info.kind != ENTRY_ABSENT && !restore->place.is_own_place)
             return err_hint(
                 ERR(REFUSED,
                     "at %s the server creates tablespace %u at %s, which is in use on this host: the "
@@ -228,7 +230,8 @@ Err *restore_tablespaces_find(Restore *restore)
     AUTO(links_done) Links links = {.restore = restore};
     links.places = place_reader_new(restore->from.repo->store, &restore->from.generation.root);
     TRY(restore->way.backup.offline ? links_of_manifest(&links) : links_of_map(&links));
-    TRY(links_name(&links));
+    if (restore->options->tablespace_count)
+        TRY(links_name(&links));
     TRY(folders_choose(&links));
     for (size_t i = 0; i < links_count(&links); i++)
         TRY(folder_check(restore, link_at(&links, i)));

@@ -413,7 +413,13 @@ static void line_cut(Seek *seek)
     RestoreWay *const way = &restore->way;
     if (!lsn_is_valid(way->end_lsn))
         return;
+    const LineagePart youngest = way->lineage.parts[way->lineage.count - 1];
     way->lineage = lineage_until(&way->lineage, way->end_lsn, restore->arena);
+    if (way->is_pinned && way->lineage.timeline.id != youngest.timeline.id)
+        report_warn(
+            restore->report, "restore/SHORT_BRANCH",
+            "timeline %u began at %s, and no record of it can be replayed: recovery ends on timeline %u",
+            youngest.timeline.id, lsn_text(youngest.begin).text, way->lineage.timeline.id);
     way->window = wal_window_find(&seek->source, way->backup.start_lsn);
 }
 

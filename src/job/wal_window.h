@@ -90,7 +90,7 @@ MUST Err *wal_window_target(WindowStop *out, const WalWindow *window, const WalT
 typedef struct WindowTablespace {
     Oid oid;
     Lsn lsn;
-    const char *path; /* in the arena */
+    const char *path; /* in the arena; "" for one in place, a folder in pg_tblspc */
 } WindowTablespace;
 
 /* What recovery to `until` meets. */

@@ -224,7 +224,7 @@ static void event_take(FactSearch *search, const WalEvent *event)
         facts->minimal = event->start;
     if (event->kind == WAL_EVENT_TABLESPACE_CREATE) {
         const WindowTablespace met = {event->tablespace, event->start,
-                                      arena_text(search->arena, event->text)};
+                                      arena_text(search->arena, event->text ? event->text : "")};
         buf_add(&search->tablespaces, &met, sizeof met);
     }
 }

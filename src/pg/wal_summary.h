@@ -67,7 +67,7 @@ typedef struct WalEvent {
     bool is_shutdown;
     bool is_on;
     WalParameters parameters;
-    const char *text;
+    const char *text; /* NULL for an empty one, such as the path of a tablespace in place */
 } WalEvent;
 
 /* Of commits, or of aborts. */

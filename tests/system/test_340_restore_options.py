@@ -105,13 +105,15 @@ def test_tablespaces_inside_of_the_data_directory_come_along(story):
     oid = story.cluster.value("select oid from pg_tablespace where spcname = 'here'")
     story.backup()
     story.cluster.sql('update in_here set n = n + 1')
+    story.cluster.sql("create tablespace later location ''")
+    story.cluster.sql('create table in_later tablespace later as select 7 as n')
     story.archive_all()
     data, _ = story.restore()
     place = data / 'pg_tblspc' / str(oid)
     assert place.is_dir() and not place.is_symlink()
     copy = story.check(data, story.shadow.at())
     copy.start()
-    assert copy.value('select sum(n) from in_here') == 501500
+    assert copy.value('select sum(in_here.n) + min(in_later.n) from in_here, in_later') == 501500 + 7
     copy.stop()
 
 

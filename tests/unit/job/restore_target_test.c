@@ -12,7 +12,8 @@
 #include "job/backup_unit.h"
 #include "job/restore_priv.h"
 
-#define SWITCH ((Lsn){SEGMENT(8).at + 128})
+/* Behind the commit with which segment 8 begins. */
+#define SWITCH ((Lsn){SEGMENT(8).at + 80})
 
 typedef struct Scene {
     Repo *repo;
@@ -140,6 +141,25 @@ static void test_restore_way__knows_which_backups_are_of_the_line(void **state)
     ASSERT_ERR_TEXT(GAP, "timeline 9", way_find(&scene, (RestoreOptions){.timeline = {9}}));
 }
 
+/* Production's timeline is known to have begun, and nothing of it is there: what is left is said to be less. */
+static void test_restore_way__warns_where_nothing_of_the_branch_is_archived(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    const RestoreOptions options = {.backup = "20260101-000111F"};
+    ASSERT_OK(way_find(&scene, options));
+    assert_way(&scene, "20260101-000111F", 2);
+    assert_int_equal(scene.report.count, 0);
+    segment_remove(&scene, 2, 8);
+    segment_remove(&scene, 2, 9);
+    ASSERT_OK(way_find(&scene, options));
+    assert_way(&scene, "20260101-000111F", 1);
+    assert_true(scene.restore.way.end_lsn.at <= SWITCH.at);
+    assert_int_equal(scene.report.count, 1);
+    assert_string_equal(scene.report.notices[0].code, "restore/SHORT_BRANCH");
+}
+
 /* The hint must be there, whole, and lead somewhere. */
 static void assert_hint(Err *err, ErrClass class, const char *text, const char *hint)
 {
@@ -221,6 +241,7 @@ static void test_restore_way__names_the_first_moment(void **state)
 UNIT_MAIN(cmocka_unit_test(test_restore_way__takes_the_newest_backup_before_the_target),
           cmocka_unit_test(test_restore_way__ends_on_the_timeline_of_the_target),
           cmocka_unit_test(test_restore_way__knows_which_backups_are_of_the_line),
+          cmocka_unit_test(test_restore_way__warns_where_nothing_of_the_branch_is_archived),
           cmocka_unit_test(test_restore_way__names_a_hole_below_the_child),
           cmocka_unit_test(test_restore_way__looks_for_a_transaction_in_all_that_is_there),
           cmocka_unit_test(test_restore_way__names_the_other_branch),

@@ -470,6 +470,8 @@ static void test_wal_window_facts__tell_what_happens_on_the_way(void **state)
     fake_wal_filler(&wal, 2000);
     static const uint8_t create[] = {0x01, 0x40, 0, 0, '/', 's', 'r', 'v', '/', 't', 0};
     fake_wal_main(&wal, WAL_TBLSPC, 0, (Xid){0}, span_of(create, sizeof create));
+    static const uint8_t in_place[] = {0x02, 0x40, 0, 0, 0};
+    fake_wal_main(&wal, WAL_TBLSPC, 0, (Xid){0}, span_of(in_place, sizeof in_place));
     add_parameters(&wal, 100, 16, 1);
     const Lsn minimal = fake_wal_at(&wal);
     add_parameters(&wal, 50, 4, 0);
@@ -484,7 +486,9 @@ static void test_wal_window_facts__tell_what_happens_on_the_way(void **state)
     assert_int_equal(facts.parameters.max_connections, 200);
     assert_int_equal(facts.parameters.max_worker_processes, 16);
     assert_int_equal(facts.minimal.at, minimal.at);
-    assert_int_equal(facts.tablespace_count, 1);
+    assert_int_equal(facts.tablespace_count, 2);
+    assert_int_equal(facts.tablespaces[1].oid.id, 0x4002);
+    assert_string_equal(facts.tablespaces[1].path, "");
     assert_int_equal(facts.tablespaces[0].oid.id, 0x4001);
     assert_string_equal(facts.tablespaces[0].path, "/srv/t");
     ASSERT_OK(wal_window_facts(&facts, &window, minimal, archive.arena));
