@@ -146,3 +146,19 @@ def test_an_unreadable_backup_does_not_stand_in_the_way_of_another(story):
         named(run, newer)
         assert f'backup: {older}' in run.out
         named(story.restore('--dry-run', f'--backup={newer}', code=5)[1], newer)
+
+
+@pytest.mark.majors(15)
+def test_the_repository_is_chosen(story):
+    """--repo: no other one is asked, not for WAL either."""
+    first = story.archive.urls[0]
+    with flipped(objects(first, 'main/g1/backup/*/backup')[-1], 0.5):
+        data, run = story.restore('--repo=r2')
+        assert run.err == ''
+        plan = (data / 'pgstrata.plan').read_text()
+        assert str(story.archive.urls[1]) in plan and str(first) not in plan
+        story.check(data, story.shadow.at())
+        data, run = story.restore('--repo=r1', code=5)
+        assert not data.exists()
+    _, run = story.restore('--repo=r3', code=2)
+    named(run, 'r3')
