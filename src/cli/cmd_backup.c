@@ -44,8 +44,9 @@ Err *cmd_backup(CommandCall *call)
     watch_end(&watch);
     result_json(call->output->document, &result, options.dry_run);
     if (options.dry_run) {
-        output_text(call->output, "a full backup would read %s in %llu files\n",
-                    size_text(result.size_bytes).text, (unsigned long long)result.files);
+        output_text(call->output, "a full backup would read %s in %llu file%s\n",
+                    size_text(result.size_bytes).text, (unsigned long long)result.files,
+                    result.files == 1 ? "" : "s");
         return NULL;
     }
     output_text(call->output, "backup %s done: %s in %s, %s stored; restorable to %s\n", result.label.text,

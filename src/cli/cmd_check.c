@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
 #include "cli/command.h"
+#include "cli/local_time.h"
 #include "conf/resolve.h"
 #include "job/check.h"
 #include "os/user.h"
@@ -30,6 +31,13 @@ static bool is_shown(const CommandCall *call, const CheckLine *line)
            !settings_flag(call->settings, OPT_QUIET);
 }
 
+static void line_show(Output *output, const CheckLine *line)
+{
+    AUTO(buf_done) Buf text = {0};
+    local_times_add(&text, line->text);
+    output_text(output, "%-4s  %-13s  %s\n", verdict_word(line->verdict), line->name, buf_text(&text));
+}
+
 Err *cmd_check(CommandCall *call)
 {
     ClusterOptions cluster;
@@ -41,8 +49,7 @@ Err *cmd_check(CommandCall *call)
     for (size_t i = 0; i < result.count; i++) {
         const CheckLine *const line = &result.lines[i];
         if (is_shown(call, line))
-            output_text(call->output, "%-4s  %-13s  %s\n", verdict_word(line->verdict), line->name,
-                        line->text);
+            line_show(call->output, line);
         json_array_append_new(lines,
                               json_pack("{s:s, s:s, s:o}", "name", line->name, "verdict",
                                         verdict_word(line->verdict), "text", output_json_text(line->text)));

@@ -87,7 +87,8 @@ static void show_backup_line(Output *output, const InfoBackup *backup)
         output_text(output, ", BROKEN: WAL %s is missing",
                     backup->missing.segment_bytes ? wal_name_text(backup->missing).text : "of its branch");
     if (record->bad_page_count)
-        output_text(output, ", %" PRIu64 " BAD PAGES", record->bad_page_count);
+        output_text(output, ", %" PRIu64 " BAD PAGE%s", record->bad_page_count,
+                    record->bad_page_count == 1 ? "" : "S");
     output_text(output, "%s%s\n", record->note && *record->note ? ", " : "",
                 record->note ? record->note : "");
 }
@@ -226,8 +227,8 @@ static void show_details(Output *output, const InfoBackup *backup, const InfoDet
     output_text(output, "  server    PostgreSQL %s%s%s, page checksums %s\n", record->server_version,
                 record->from_standby ? ", a standby" : "", record->offline ? ", stopped" : "",
                 record->has_checksums ? "on" : "off");
-    output_text(output, "  size      %s in %" PRIu64 " files, %s stored by this backup\n",
-                size_text(record->size_bytes).text, record->files,
+    output_text(output, "  size      %s in %" PRIu64 " file%s, %s stored by this backup\n",
+                size_text(record->size_bytes).text, record->files, record->files == 1 ? "" : "s",
                 size_text(backup->entry.stored_bytes).text);
     for (size_t i = 0; i < details->draw_count; i++)
         output_text(output, "  draws on  %s: %zu pack%s, %s, %s of it live\n", details->draws[i].label.text,

@@ -228,12 +228,12 @@ static Err *options_fill(RestoreCall *restore)
 static void way_show(const RestoreCall *restore, const RestoreResult *result)
 {
     Output *const out = restore->call->output;
-    output_text(out, "backup: %s, %s in %llu files, to LSN %s\n", result->backup.label.text,
+    output_text(out, "backup: %s, %s in %llu file%s, to LSN %s\n", result->backup.label.text,
                 size_text(result->backup.size_bytes).text, (unsigned long long)result->backup.files,
-                lsn_text(result->backup.stop_lsn).text);
-    output_text(out, "WAL: %llu segments, to LSN %s on timeline %u\n",
-                (unsigned long long)result->wal_segments, lsn_text(result->end_lsn).text,
-                result->timeline.id);
+                result->backup.files == 1 ? "" : "s", lsn_text(result->backup.stop_lsn).text);
+    output_text(out, "WAL: %llu segment%s, to LSN %s on timeline %u\n",
+                (unsigned long long)result->wal_segments, result->wal_segments == 1 ? "" : "s",
+                lsn_text(result->end_lsn).text, result->timeline.id);
     if (restore->options.standby)
         return;
     output_text(out, "asked %s, %s", restore->options.target_text, result->is_started ? "got" : "will get");
@@ -283,7 +283,7 @@ static void result_json(const RestoreCall *restore, const RestoreResult *result)
     json_object_set_new(to, "timeline", json_integer(result->timeline.id));
     json_object_set_new(to, "data_directory", output_json_text(result->data_directory));
     json_object_set_new(to, "is_clone", json_boolean(result->is_clone));
-    json_object_set_new(to, "is_dry_run", json_boolean(restore->options.dry_run));
+    json_object_set_new(to, "dry_run", json_boolean(restore->options.dry_run));
     json_object_set_new(to, "size_bytes", json_integer((json_int_t)result->backup.size_bytes));
     json_object_set_new(to, "copied_bytes", json_integer((json_int_t)result->copied_bytes));
     json_object_set_new(to, "wal_segments", json_integer((json_int_t)result->wal_segments));

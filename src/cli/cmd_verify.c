@@ -49,10 +49,11 @@ static void result_show(Output *output, const VerifyResult *result, const Verify
     }
     const uint64_t seconds_us = duration_us > 0 ? (uint64_t)duration_us : 1;
     output_text(output,
-                "verify done: %" PRIu64 " objects, %s in %s (%s/s)%s; %" PRIu64
+                "verify done: %" PRIu64 " object%s, %s in %s (%s/s)%s; %" PRIu64
                 " faulty; backups: %zu good, %zu broken, "
                 "%zu damaged, %zu interrupted%s\n",
-                result->objects, size_text(result->bytes).text, duration_text(duration_us).text,
+                result->objects, result->objects == 1 ? "" : "s", size_text(result->bytes).text,
+                duration_text(duration_us).text,
                 size_text(result->bytes * 1000 / (seconds_us / 1000 + 1)).text,
                 work->options.depth == VERIFY_NAMES ? ", names and sizes only" : "", result->faulty,
                 counts[VERIFY_GOOD], counts[VERIFY_BROKEN], counts[VERIFY_DAMAGED],

@@ -3,6 +3,7 @@
 
 /* wal-index: the summary of one segment, for people and programs. */
 #include "cli/command.h"
+#include "cli/local_time.h"
 #include "conf/resolve.h"
 #include "job/wal_show.h"
 
@@ -31,7 +32,7 @@ static json_t *xacts_show(Output *out, const char *what, const WalXactTimes *xac
 {
     if (xacts->count)
         output_text(out, "%-11s %" PRIu64 ", from %s to %s\n", what, xacts->count,
-                    instant_text(xacts->min).text, instant_text(xacts->max).text);
+                    local_time_text(xacts->min).text, local_time_text(xacts->max).text);
     else
         output_text(out, "%-11s none\n", what);
     json_t *const json = json_pack("{s:I}", "count", (json_int_t)xacts->count);

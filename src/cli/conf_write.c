@@ -22,15 +22,20 @@ static bool is_listed(const char *const *names, const char *name)
     return false;
 }
 
-static bool is_same(OptionId id, const char *a, const char *b, Arena *arena)
+static bool is_same(OptionId id, const OptionValue *a, const OptionValue *b, Arena *arena)
 {
+    const OptionType type = option_table[id].type;
     char *real_a = NULL, *real_b = NULL;
-    if (text_equal(a, b))
-        return true;
-    if (option_table[id].type != TYPE_PATH)
+    if (!a->text || !b->text)
         return false;
-    AUTO(err_free) Err *err_a = path_real(&real_a, a, arena);
-    AUTO(err_free) Err *err_b = path_real(&real_b, b, arena);
+    if (type == TYPE_INT || type == TYPE_DURATION)
+        return a->number == b->number;
+    if (text_equal(a->text, b->text))
+        return true;
+    if (type != TYPE_PATH)
+        return false;
+    AUTO(err_free) Err *err_a = path_real(&real_a, a->text, arena);
+    AUTO(err_free) Err *err_b = path_real(&real_b, b->text, arena);
     return !err_a && !err_b && text_equal(real_a, real_b);
 }
 
@@ -50,20 +55,21 @@ typedef struct SectionCall {
     bool is_there; /* in a file */
 } SectionCall;
 
-/* A section that is there must say nothing else than what was asked for, and what is found must be in it. */
+/* A section that is there must say nothing else than what was asked for, and what is found must be in it. How long this
+ * run waits is nobody else's business. */
 static Err *setting_compare(const SectionCall *call, OptionId id, const Setting *wanted, Arena *arena)
 {
     const Setting written = settings_get(call->files, id, call->name);
     static const char *const titles[] = {"global", "cluster", "repo"};
-    if (!written.value.text || (written.is_default && option_table[id].initial))
+    if (option_table[id].flags & OPTION_ONE_OFF || is_same(id, &written.value, &wanted->value, arena))
+        return NULL;
+    if (!written.value.text || written.is_default)
         return err_hint(ERR(USAGE, "section [%s %s] has no %s, and \"%s\" was found or asked for",
                             titles[call->scope], call->name, option_key(id), wanted->value.text),
                         "add to that section: %s = %s", option_key(id), wanted->value.text);
-    if (!is_same(id, written.value.text, wanted->value.text, arena))
-        return err_hint(ERR(USAGE, "%s: %s is \"%s\", and \"%s\" was found or asked for", written.origin,
-                            option_key(id), written.value.text, wanted->value.text),
-                        "change that line, or choose another name with --cluster or --repo");
-    return NULL;
+    return err_hint(ERR(USAGE, "%s: %s is \"%s\", and \"%s\" was found or asked for", written.origin,
+                        option_key(id), written.value.text, wanted->value.text),
+                    "change that line, or choose another name with --cluster or --repo");
 }
 
 static Err *section_text(const SectionCall *call, Arena *arena)
@@ -128,21 +134,35 @@ Err *conf_addition_text(Buf *out, const ConfAddition *addition, Arena *arena)
     return section_text(&section, arena);
 }
 
+/* A link to the configuration stays one: *file becomes where it leads. */
+static Err *link_follow(const char **file, Arena *arena)
+{
+    EntryInfo info;
+    char *real;
+    TRY(entry_stat(&info, *file));
+    if (info.kind != ENTRY_LINK)
+        return NULL;
+    TRY_AS(path_real(&real, *file, arena), "following the link %s", *file);
+    *file = real;
+    return NULL;
+}
+
 Err *conf_addition_write(const ConfAddition *addition, const Buf *text)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf whole = {0};
     EntryInfo info;
+    const char *file = addition->file;
     TRY(folder_make_all(path_parent(addition->file, arena), CONF_FOLDER_MODE));
-    TRY(entry_stat_follow(&info, addition->file));
+    TRY(link_follow(&file, arena));
+    TRY(entry_stat_follow(&info, file));
     if (info.kind == ENTRY_ABSENT)
         buf_add_text(&whole, "# pgstrata: see \"pgstrata help\" and the manual; \"pgstrata config show\" "
                              "shows what counts.\n");
     else
-        TRY(file_read_all(&whole, addition->file, CONF_FILE_BYTES_MAX));
+        TRY(file_read_all(&whole, file, CONF_FILE_BYTES_MAX));
     if (whole.len && whole.data[whole.len - 1] != '\n')
         buf_add_text(&whole, "\n");
     buf_add(&whole, text->data, text->len);
-    return file_write_durable(addition->file, buf_span(&whole),
-                              info.kind == ENTRY_ABSENT ? CONF_MODE : info.mode);
+    return file_write_durable(file, buf_span(&whole), info.kind == ENTRY_ABSENT ? CONF_MODE : info.mode);
 }

@@ -204,3 +204,30 @@ LocalTimeText moment_text(const Moment *moment)
 {
     return at_offset(moment->at, moment->offset_s);
 }
+
+/* How many bytes at `text` are a time as instant_text() writes it; 0: none. */
+static size_t stamp_len(Instant *out, const char *text)
+{
+    InstantText stamp;
+    const size_t len = strspn(text, "0123456789-:.T") + 1;
+    if (text[len - 1] != 'Z' || len >= sizeof stamp.text)
+        return 0;
+    memcpy(stamp.text, text, len);
+    stamp.text[len] = 0;
+    AUTO(err_free) Err *err = instant_parse(out, stamp.text);
+    return err ? 0 : len;
+}
+
+void local_times_add(Buf *out, const char *text)
+{
+    for (const char *at = text; *at;) {
+        Instant instant;
+        const bool begins_here = at == text || at[-1] == ' ' || at[-1] == '(';
+        const size_t len = begins_here ? stamp_len(&instant, at) : 0;
+        if (len)
+            buf_add_text(out, local_time_text(instant).text);
+        else
+            buf_add(out, at, 1);
+        at += len ? len : 1;
+    }
+}

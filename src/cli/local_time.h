@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/instant.h"
 
 typedef struct Moment {
@@ -30,3 +31,6 @@ typedef struct LocalTimeText {
 LocalTimeText local_time_text(Instant instant);
 /* The same in the zone that a moment was written in. */
 LocalTimeText moment_text(const Moment *moment);
+/* Adds `text` with each time as machines write it replaced by the form for people, but not where it is part of a longer
+ * word: that may be a value to copy. */
+void local_times_add(Buf *out, const char *text);

@@ -3,6 +3,7 @@
 #include "cli/output.h"
 
 #include "base/text.h"
+#include "cli/local_time.h"
 #include "cli/progress_line.h"
 
 #include <assert.h>
@@ -95,6 +96,16 @@ static void message_add(Buf *message, const char *label, const char *text)
     }
 }
 
+/* Messages have times as machines write them; this is where people read them. */
+static void message_text_add(Buf *message, const char *text, const char *code, const char *detail)
+{
+    AUTO(buf_done) Buf local = {0};
+    local_times_add(message, text);
+    buf_addf(message, " [%s]\n", code);
+    local_times_add(&local, detail);
+    message_add(message, "DETAIL", buf_text(&local));
+}
+
 void output_err(Output *output, const Err *err)
 {
     if (output->is_json) {
@@ -107,8 +118,7 @@ void output_err(Output *output, const Err *err)
     }
     AUTO(buf_done) Buf message = {0};
     message_begin(&message, "error");
-    buf_addf(&message, "%s [%s]\n", err_text(err), err_code(err));
-    message_add(&message, "DETAIL", err_detail_text(err));
+    message_text_add(&message, err_text(err), err_code(err), err_detail_text(err));
     message_add(&message, "HINT", err_hint_text(err));
     fflush(stdout);
     message_print(&message);
@@ -126,8 +136,7 @@ static void notice_print(const Notice *notice)
     message_begin(&message, notice->level == NOTICE_NOTE    ? ""
                             : notice->level == NOTICE_FAULT ? "error"
                                                             : "warning");
-    buf_addf(&message, "%s [%s]\n", notice->text, notice->code);
-    message_add(&message, "DETAIL", notice->detail);
+    message_text_add(&message, notice->text, notice->code, notice->detail);
     message_add(&message, "HINT", notice->hint);
     message_print(&message);
 }

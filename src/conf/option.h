@@ -59,6 +59,8 @@ enum {
     OPTION_OF_ONE = 1 << 1,    /* names one thing: not in [global], which speaks for all */
     OPTION_HIDDEN = 1 << 2,    /* for the build, not for people */
     OPTION_IS_TARGET = 1 << 3, /* at most one of these may be given */
+    OPTION_LATER = 1 << 4,     /* its feature is not in this version: refused wherever it stands */
+    OPTION_ONE_OFF = 1 << 5,   /* how this run behaves: setup asks for no line in a section that is there */
 };
 
 typedef struct Option {
@@ -72,6 +74,7 @@ typedef struct Option {
     const char *value;          /* what its value is called in help: "DIR" */
     const char *initial;        /* default as text, or NULL */
     const char *const *choices; /* of an ENUM, ending in NULL */
+    const char *const *later;   /* choices this version has not got, or NULL */
     int64_t min, max;           /* of an INT or DURATION (milliseconds) */
     const char *help;           /* one sentence, lower case, no full stop */
 } Option;

@@ -10,9 +10,11 @@
 #define DAY_MS    (24 * 3600 * SECOND_MS)
 
 static const char *const outputs[] = {"text", "json", NULL};
-static const char *const sources[] = {"local", "sql", "basebackup", NULL};
+static const char *const sources[] = {"local", NULL};
+static const char *const sources_later[] = {"sql", "basebackup", NULL};
 static const char *const codecs[] = {"zstd", "lz4", "none", NULL};
-static const char *const backup_types[] = {"full", "diff", "incr", NULL};
+static const char *const backup_types[] = {"full", NULL};
+static const char *const backup_types_later[] = {"diff", "incr", NULL};
 static const char *const target_actions[] = {"pause", "promote", "shutdown", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -46,14 +48,14 @@ const Option option_table[OPTION_COUNT] = {
     [OPT_SERVICE] = {"service", .scope = SCOPE_CLUSTER, .type = TYPE_TEXT, .commands = FOR_SERVER,
         .flags = OPTION_OF_ONE, .value = "NAME", .help = "libpq service that names the server"},
     [OPT_SOURCE] = {"source", .scope = SCOPE_CLUSTER, .type = TYPE_ENUM, .commands = FOR_SERVER, .value = "SOURCE",
-        .initial = "local", .choices = sources, .help = "where the cluster's files are read from"},
+        .flags = OPTION_HIDDEN, .initial = "local", .choices = sources, .later = sources_later, .help = "where the cluster's files are read from"},
     [OPT_PRIMARY_CONNINFO] = {"primary-conninfo", .scope = SCOPE_CLUSTER, .type = TYPE_TEXT,
         .commands = FOR_CONFIG | FOR_RESTORE, .flags = OPTION_OF_ONE, .value = "CONNINFO",
         .help = "the primary that a restored standby streams from, as libpq is told; a password belongs into a passfile"},
     [OPT_REPO] = {"repo", .scope = SCOPE_CLUSTER, .type = TYPE_NAMES, .commands = FOR_JOBS, .value = "NAME,...",
         .help = "the repositories to use, by name; all of them if left out"},
     [OPT_RETENTION] = {"retention", .scope = SCOPE_CLUSTER, .type = TYPE_TEXT, .commands = FOR_CONFIG | FOR_SETUP,
-        .value = "PROMISES", .initial = "pitr 7d, daily 7, weekly 4", .help = "what must stay restorable"},
+        .flags = OPTION_HIDDEN | OPTION_LATER, .value = "PROMISES", .help = "what must stay restorable"},
     [OPT_RPO] = {"rpo", .scope = SCOPE_CLUSTER, .type = TYPE_DURATION, .commands = FOR_SERVER, .value = "TIME",
         .initial = "5min", .min = SECOND_MS, .max = 365 * DAY_MS,
         .help = "how much recent work may be lost at most; freshness is measured against it"},
@@ -61,10 +63,10 @@ const Option option_table[OPTION_COUNT] = {
         .max = JOBS_MAX, .commands = FOR_CONFIG | FOR_BACKUP | FOR_RESTORE | FOR_VERIFY | FOR_ARCHIVE_PUSH | FOR_ARCHIVE_GET,
         .help = "work in parallel this many times; one per processor if left out, at most 4"},
     [OPT_ARCHIVE_TIMEOUT] = {"archive-timeout", .scope = SCOPE_CLUSTER, .type = TYPE_DURATION,
-        .commands = FOR_CONFIG | FOR_SETUP | FOR_CHECK | FOR_BACKUP, .value = "TIME", .initial = "60s",
+        .commands = FOR_CONFIG | FOR_SETUP | FOR_CHECK | FOR_BACKUP, .flags = OPTION_ONE_OFF, .value = "TIME", .initial = "60s",
         .min = SECOND_MS, .max = DAY_MS, .help = "how long to wait for the server to archive a segment"},
     [OPT_RETRY_TIMEOUT] = {"retry-timeout", .scope = SCOPE_CLUSTER, .type = TYPE_DURATION, .commands = FOR_JOBS,
-        .value = "TIME", .initial = "60s", .min = 0, .max = DAY_MS,
+        .flags = OPTION_ONE_OFF, .value = "TIME", .initial = "60s", .min = 0, .max = DAY_MS,
         .help = "how long to keep asking a repository that does not answer"},
     [OPT_STATE_DIR] = {"state-dir", .scope = SCOPE_CLUSTER, .type = TYPE_PATH, .commands = FOR_JOBS, .value = "DIR",
         .initial = "/var/lib/pgstrata", .help = "where pgstrata keeps what it must remember on this host"},
@@ -93,7 +95,7 @@ const Option option_table[OPTION_COUNT] = {
     [OPT_RESTART] = {"restart", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_SETUP,
         .help = "restart the server when a setting needs it"},
     [OPT_TYPE] = {"type", .scope = SCOPE_COMMAND, .type = TYPE_ENUM, .commands = FOR_BACKUP, .value = "TYPE",
-        .choices = backup_types, .help = "what to back up: full, the only type yet"},
+        .choices = backup_types, .later = backup_types_later, .help = "what to back up, only full yet"},
     [OPT_OFFLINE] = {"offline", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
         .help = "back up a server that was cleanly stopped"},
     [OPT_NOTE] = {"note", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_BACKUP, .value = "TEXT",
@@ -115,7 +117,7 @@ const Option option_table[OPTION_COUNT] = {
     [OPT_TARGET_ACTION] = {"target-action", .scope = SCOPE_COMMAND, .type = TYPE_ENUM, .commands = FOR_RESTORE,
         .value = "ACTION", .choices = target_actions, .help = "what the server does when the target is reached"},
     [OPT_BACKUP] = {"backup", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_RESTORE | FOR_VERIFY,
-        .value = "LABEL", .help = "use this backup instead of choosing one"},
+        .value = "LABEL", .help = "restore from, or verify, this backup and no other"},
     [OPT_TO_DIR] = {"to-dir", .scope = SCOPE_COMMAND, .type = TYPE_PATH, .commands = FOR_RESTORE, .value = "DIR",
         .help = "restore into this directory: a clone, beside the original"},
     [OPT_TABLESPACE_MAP] = {"tablespace-map", .scope = SCOPE_COMMAND, .type = TYPE_TEXTS, .commands = FOR_RESTORE,

@@ -116,9 +116,18 @@ static Err *bounded_duration_parse(OptionValue *out, const Option *option, const
     return NULL;
 }
 
+static Err *later(const char *what)
+{
+    return ERR(USAGE, "\"%s\" is not available in this version", what);
+}
+
 static Err *enum_parse(OptionValue *out, const Option *option, const char *text)
 {
     AUTO(buf_done) Buf choices = {0};
+    for (const char *const *other = option->later; other && *other; other++) {
+        if (text_equal(*other, text))
+            return later(text);
+    }
     for (int i = 0; option->choices[i]; i++) {
         if (text_equal(option->choices[i], text)) {
             out->number = i;
@@ -147,6 +156,8 @@ Err *option_value_parse(OptionValue *out, OptionId id, const char *text, const c
 {
     const Option *const option = &option_table[id];
     OptionValue value = {.text = arena_text(arena, text)};
+    if (option->flags & OPTION_LATER)
+        return later(option_key(id));
     if (!*text)
         return ERR(USAGE, "%s has no value", option_key(id));
     switch (option->type) {

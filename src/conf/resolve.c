@@ -126,7 +126,6 @@ Err *conf_cluster_named(ClusterOptions *out, const Settings *settings, const cha
                        .dbname = settings_text(settings, OPT_DBNAME, name),
                        .service = settings_text(settings, OPT_SERVICE, name)},
         .source = (SourceDriver)settings_number(settings, OPT_SOURCE, name),
-        .retention = settings_text(settings, OPT_RETENTION, name),
         .rpo_us = settings_number(settings, OPT_RPO, name) * 1000,
         .jobs = jobs_resolve(settings, name),
         .state_dir = settings_text(settings, OPT_STATE_DIR, name),

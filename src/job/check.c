@@ -177,19 +177,21 @@ static void archiver_check(Check *check)
         return;
     }
     clock_check(check, archiver.now, "the server");
+    const char *const wait = count == 1 ? " waits" : "s wait";
     const bool is_failing = !instant_is_none(archiver.last_failed_time) &&
                             (instant_is_none(archiver.last_archived_time) ||
                              archiver.last_failed_time.us > archiver.last_archived_time.us);
     if (is_failing)
         check_warning(check, "archiver", "the server's log has the output of archive_command",
-                      "the last attempt failed, at %s with %s; %zu files wait, the first is %s",
-                      instant_text(archiver.last_failed_time).text, archiver.last_failed, count, waiting);
+                      "the last attempt failed, at %s with %s; %zu file%s, the first is %s",
+                      instant_text(archiver.last_failed_time).text, archiver.last_failed, count, wait,
+                      waiting);
     else if (count > CHECK_WAITING_MAX)
         check_warning(check, "archiver",
                       "is the repository too slow, or the archiver stuck? see the server's log",
-                      "%zu files wait to be archived, the first is %s", count, waiting);
+                      "%zu file%s to be archived, the first is %s", count, wait, waiting);
     else
-        check_good(check, "archiver", "%zu files wait to be archived", count);
+        check_good(check, "archiver", "%zu file%s to be archived", count, wait);
 }
 
 static void identity_check(Check *check)
@@ -286,6 +288,7 @@ Err *check_run(CheckResult *out, const ClusterOptions *cluster, Report *report, 
     repos_check(&check);
     if (check.has_repos)
         check_archive(&check);
+    check_room(&check);
     server_check(&check);
     connection_close(&check.connection);
     return signal_check();

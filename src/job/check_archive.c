@@ -17,16 +17,22 @@
 
 #define HOUR_US INT64_C(3600000000)
 
-enum { FREE_PERCENT_MIN = 5, DAILY_HOURS_MAX = 36, WEEKLY_HOURS_MAX = 8 * 24 };
+enum { FREE_PERCENT_MIN = 5, FREE_SEGMENTS_MIN = 4, BACKUP_HOURS_MAX = 36 };
+#define FREE_BYTES_MIN (FREE_SEGMENTS_MIN * (UINT64_C(16) << 20)) /* of segments of the usual size */
 
 /* ---- room ---- */
 
-static void room_check(Check *check, const char *name, const char *path, const char *more)
+/* Part of a small disk is little and of a large one much: `need` bytes must be free besides. */
+static void room_check(Check *check, const char *name, const char *path, const char *more, uint64_t need)
 {
     FolderRoom room;
     Err *err = folder_room(&room, path);
     if (err)
         check_fault(check, name, err);
+    else if (room.free_bytes < need)
+        check_warning(check, name, "make room: a full disk stops the server or its archiving",
+                      "%s free at %s, and it may need %s at once%s", size_text(room.free_bytes).text, path,
+                      size_text(need).text, more);
     else if (room.free_bytes < room.total_bytes / 100 * FREE_PERCENT_MIN)
         check_warning(check, name, "make room: a full disk stops the server or its archiving",
                       "%s free of %s at %s%s", size_text(room.free_bytes).text,
@@ -49,8 +55,20 @@ void check_repo_folder(Check *check, const char *url)
                        "chown -R %s %s", user_current().text, path);
     if (err)
         check_fault(check, "permission", err);
-    else
-        room_check(check, "room", path, "");
+}
+
+/* A repository must hold what the newest backup took, or else the WAL of some minutes. */
+void check_room(Check *check)
+{
+    for (size_t i = 0; i < check->cluster->repo_count; i++) {
+        const char *const url = check->cluster->repos[i].url;
+        const char *const path = text_starts(url, "file://") ? url + strlen("file://") : url;
+        EntryInfo info;
+        AUTO(err_free) Err *err = path[0] == '/' ? entry_stat_follow(&info, path) : NULL;
+        if (path[0] == '/' && !err && info.kind == ENTRY_FOLDER)
+            room_check(check, "room", path, "",
+                       check->newest_bytes > FREE_BYTES_MIN ? check->newest_bytes : FREE_BYTES_MIN);
+    }
 }
 
 void check_pg_wal(Check *check)
@@ -67,7 +85,8 @@ void check_pg_wal(Check *check)
         segments += files.entries[i].kind == ENTRY_FILE;
     room_check(
         check, "pg_wal", path,
-        arena_textf(check->arena, ", %s of WAL", size_text(segments * check->server.wal_segment_bytes).text));
+        arena_textf(check->arena, ", %s of WAL", size_text(segments * check->server.wal_segment_bytes).text),
+        FREE_SEGMENTS_MIN * (uint64_t)check->server.wal_segment_bytes);
 }
 
 /* ---- what is stored ---- */
@@ -123,7 +142,7 @@ static void backup_check(Check *check, const Info *info)
         check_warning(check, "backup", "pgstrata backup", "there is no backup");
         return;
     }
-    const int hours = strstr(check->cluster->retention, "daily") ? DAILY_HOURS_MAX : WEEKLY_HOURS_MAX;
+    check->newest_bytes = newest->entry.stored_bytes;
     const int64_t age = clock_now().us - newest->record.stop_time.us;
     const char *const age_text = arena_text(check->arena, duration_text(age).text);
     if (newest->state == INFO_BACKUP_BROKEN)
@@ -133,7 +152,7 @@ static void backup_check(Check *check, const Info *info)
                 ERR(GAP, "the newest backup %s cannot be restored: WAL %s is missing", newest->label.text,
                     newest->missing.segment_bytes ? wal_name_text(newest->missing).text : "of its branch"),
                 "take a new backup now: pgstrata backup"));
-    else if (age > hours * HOUR_US)
+    else if (age > BACKUP_HOURS_MAX * HOUR_US)
         check_warning(check, "backup", "is it still run? pgstrata backup", "the newest backup %s is %s old",
                       newest->label.text, age_text);
     else
@@ -151,8 +170,8 @@ static void gaps_check(Check *check, const Info *info)
             continue;
         if (gap->break_count)
             check_fault(check, "gaps",
-                        err_hint(ERR(GAP, "%s to %s are not archived and break %zu backups", first.text,
-                                     last.text, gap->break_count),
+                        err_hint(ERR(GAP, "%s to %s are not archived and break %zu backup%s", first.text,
+                                     last.text, gap->break_count, gap->break_count == 1 ? "" : "s"),
                                  "are they still in a pg_wal? push them; else take a new backup"));
         else
             check_warning(check, "gaps",
@@ -184,7 +203,8 @@ static void commits_check(Check *check)
         }
     }
     if (count)
-        check_good(check, "commits", "%zu commits of this host are where they were written", count);
+        check_good(check, "commits", "%zu commit%s of this host %s", count, count == 1 ? "" : "s",
+                   count == 1 ? "is where it was written" : "are where they were written");
     else
         check_skipped(check, "commits", "this host has committed no backup");
 }

@@ -17,7 +17,8 @@ typedef struct Check {
     CheckResult *result;
     Connection *connection;
     ServerInfo server;
-    bool has_repos; /* all of them answer */
+    bool has_repos;        /* all of them answer */
+    uint64_t newest_bytes; /* stored of the newest backup; 0: none is known */
 } Check;
 
 void check_good(Check *check, const char *name, const char *format, ...)
@@ -29,8 +30,10 @@ void check_warning(Check *check, const char *name, const char *hint, const char 
 /* Consumes `err`. */
 void check_fault(Check *check, const char *name, Err *err);
 
-/* May we write there, and is there room? Nothing when the repository is no folder. */
+/* May we write there? Nothing when the repository is no folder. */
 void check_repo_folder(Check *check, const char *url);
+/* Is there room in the repositories that are folders? After check_archive(). */
+void check_room(Check *check);
 /* Size of pg_wal and room for more. */
 void check_pg_wal(Check *check);
 /* Freshness, backups, gaps: what the repositories hold. */

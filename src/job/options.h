@@ -43,7 +43,6 @@ typedef struct ClusterOptions {
     const RepoOptions *repos; /* in the order in which they were named */
     size_t repo_count;
     const StoreDriver *const *drivers; /* that open them; NULL: store_drivers */
-    const char *retention;             /* as written: "pitr 7d, daily 7" */
     int64_t rpo_us;
     int jobs; /* 1 to JOBS_MAX */
     const char *spool_dir;

@@ -99,7 +99,8 @@ static Err *diagnose(Err *err, Connection *connection, const ServerInfo *server,
             err_detail(err, "No file waits to be archived: the server believes that all is archived."),
             "archive_command must store files in these repositories: %s",
             server->archive_command ? server->archive_command : "it is empty");
-    err = err_detail(err, "%zu files wait to be archived, the first is %s.", count, waiting);
+    err = err_detail(err, "%zu file%s to be archived, the first is %s.", count,
+                     count == 1 ? " waits" : "s wait", waiting);
     err = err_hint(err, "archive_command is: %s",
                    server->archive_command ? server->archive_command : "(empty)");
     return server->archive_command ? command_try(err, server, waiting) : err;

@@ -172,10 +172,12 @@ Err *restore_salvage(Restore *restore)
     }
     if (salvage.given_up)
         report_warn(restore->report, "restore/GIVEN_UP",
-                    "%llu files of WAL in %s/pg_wal are not in the archive and were given up",
-                    (unsigned long long)salvage.given_up, restore->place.folder);
+                    "%llu file%s of WAL in %s/pg_wal %s not in the archive and given up",
+                    (unsigned long long)salvage.given_up, salvage.given_up == 1 ? "" : "s",
+                    restore->place.folder, salvage.given_up == 1 ? "was" : "were");
     if (restore->result.salvaged_segments)
-        report_note(restore->report, "restore/SALVAGED", "%llu files of WAL were salvaged from %s/pg_wal",
-                    (unsigned long long)restore->result.salvaged_segments, restore->place.folder);
+        report_note(restore->report, "restore/SALVAGED", "salvaged from %s/pg_wal: %llu file%s of WAL",
+                    restore->place.folder, (unsigned long long)restore->result.salvaged_segments,
+                    restore->result.salvaged_segments == 1 ? "" : "s");
     return NULL;
 }

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -126,6 +127,23 @@ class TestRefusals:
         run = place.pgstrata('setup', f'--pgdata={place.cluster.data}', f'--repo-url={place.home / "other"}', code=2)
         assert f'{place.pgstrata.conf}:' in run.err and str(place.repo) in run.err
         assert place.pgstrata.conf.read_text() == before
+
+    def test_setup__takes_options_of_one_run(self, place):
+        place.setup('--restart')
+        before = place.pgstrata.conf.read_text()
+        assert 'nothing had to be changed' in place.pgstrata('setup', '--retry-timeout=1s', '--archive-timeout=30s', '--rpo=300s').out
+        run = place.pgstrata('setup', '--rpo=1h', code=2)
+        assert 'section [cluster main] has no rpo, and "1h" was found or asked for' in run.err
+        assert place.pgstrata.conf.read_text() == before
+
+    def test_setup__keeps_a_configuration_that_is_a_link(self, place):
+        kept = place.home / 'kept' / 'real.conf'
+        kept.parent.mkdir()
+        kept.write_text('# ours\n')
+        place.pgstrata.conf.symlink_to(kept)
+        place.setup('--restart')
+        assert place.pgstrata.conf.is_symlink() and kept.read_text().startswith('# ours\n')
+        assert '[cluster main]' in kept.read_text()
 
     def test_setup__finds_servers_that_do_not_fit_together(self, place, clusters, major):
         other = clusters(major).start()
@@ -316,6 +334,19 @@ class TestCheckFinds:
         place.repo.chmod(0o755)
         run = pgstrata('check', '--archive-timeout=2s', code=None)
         assert run.code != 0 and 'fail  permission' in run.out and 'uid' in run.out
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason='only root can mount a small file system')
+    def test_check__a_repository_with_little_room(self, place):
+        place.repo.mkdir()
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=120m', 'none', place.repo], check=True)
+        try:
+            pgstrata = archiving(place)
+            assert 'ok    room' in pgstrata('check', code=3).out
+            (place.home / 'repository' / 'filler').write_bytes(bytes(70 << 20))
+            run = pgstrata('check', code=3)
+            assert 'warn  room' in run.out and 'may need 67.1 MB' in run.out
+        finally:
+            subprocess.run(['umount', '--lazy', place.repo], check=True)
 
     def test_check__the_marker_of_a_clone(self, place):
         pgstrata = archiving(place)

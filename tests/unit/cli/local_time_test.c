@@ -140,9 +140,30 @@ static void test_local_time_text__shows_local_and_utc(void **state)
     assert_string_equal(local_time_text(INSTANT_NONE).text, "none");
 }
 
+static void assert_localized(const char *text, const char *wanted)
+{
+    AUTO(buf_done) Buf out = {0};
+    local_times_add(&out, text);
+    assert_string_equal(buf_text(&out), wanted);
+}
+
+static void test_local_times_add__finds_times_among_words(void **state)
+{
+    (void)state;
+    local_zone_set("Asia/Seoul");
+    assert_localized("", "");
+    assert_localized("ended at 2026-11-21T08:33:12Z, late",
+                     "ended at 2026-11-21 17:33:12+09 (08:33:12 UTC), late");
+    assert_localized("2026-11-21T08:33:12.500000Z.", "2026-11-21 17:33:12.5+09 (08:33:12.5 UTC).");
+    assert_localized("--target-time=2026-11-21T08:33:12Z", "--target-time=2026-11-21T08:33:12Z");
+    assert_localized("20261121-083312F Z 2026-13-21T08:33:12Z 2026-11-21T08:33:12",
+                     "20261121-083312F Z 2026-13-21T08:33:12Z 2026-11-21T08:33:12");
+}
+
 UNIT_MAIN(cmocka_unit_test(test_moment_parse__takes_offsets_zones_and_abbreviations),
           cmocka_unit_test(test_moment_parse__zoneless_is_local_and_says_so),
           cmocka_unit_test(test_moment_parse__refuses_ambiguous_abbreviations),
           cmocka_unit_test(test_moment_parse__is_exact_where_clocks_change),
           cmocka_unit_test(test_moment_parse__refuses_what_is_no_time),
-          cmocka_unit_test(test_local_time_text__shows_local_and_utc))
+          cmocka_unit_test(test_local_time_text__shows_local_and_utc),
+          cmocka_unit_test(test_local_times_add__finds_times_among_words))

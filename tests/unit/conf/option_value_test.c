@@ -67,12 +67,26 @@ static void test_option_value_parse__enum_knows_its_choices(void **state)
     (void)state;
     AUTO(arena_free) Arena *arena = arena_new();
     OptionValue value;
-    ASSERT_OK(parse(&value, OPT_SOURCE, "sql", arena));
+    ASSERT_OK(parse(&value, OPT_COMPRESS, "lz4", arena));
     assert_int_equal(value.number, 1);
-    Err *err = parse(&value, OPT_SOURCE, "loca", arena);
-    assert_string_equal(err_text(err), "source: \"loca\" is none of local, sql, basebackup");
-    assert_string_equal(err_hint_text(err), "did you mean \"local\"?");
+    Err *err = parse(&value, OPT_COMPRESS, "zst", arena);
+    assert_string_equal(err_text(err), "compress: \"zst\" is none of zstd, lz4, none");
+    assert_string_equal(err_hint_text(err), "did you mean \"zstd\"?");
     err_free(&err);
+}
+
+static void test_option_value_parse__refuses_what_later_versions_have(void **state)
+{
+    (void)state;
+    AUTO(arena_free) Arena *arena = arena_new();
+    OptionValue value;
+    ASSERT_OK(parse(&value, OPT_SOURCE, "local", arena));
+    ASSERT_ERR_TEXT(USAGE, "source: \"sql\" is not available in this version",
+                    parse(&value, OPT_SOURCE, "sql", arena));
+    ASSERT_ERR_TEXT(USAGE, "type: \"incr\" is not available in this version",
+                    parse(&value, OPT_TYPE, "incr", arena));
+    ASSERT_ERR_TEXT(USAGE, "\"retention\" is not available in this version",
+                    parse(&value, OPT_RETENTION, "daily 7", arena));
 }
 
 static void test_option_value_parse__flag_is_on_or_off(void **state)
@@ -137,6 +151,7 @@ UNIT_MAIN(cmocka_unit_test(test_duration_parse__knows_five_units),
           cmocka_unit_test(test_duration_parse__refuses_everything_else),
           cmocka_unit_test(test_option_value_parse__checks_bounds_and_names_them),
           cmocka_unit_test(test_option_value_parse__enum_knows_its_choices),
+          cmocka_unit_test(test_option_value_parse__refuses_what_later_versions_have),
           cmocka_unit_test(test_option_value_parse__flag_is_on_or_off),
           cmocka_unit_test(test_option_value_parse__path_is_absolute),
           cmocka_unit_test(test_names_parse__splits_and_refuses_doubles),

@@ -15,7 +15,7 @@ static const char two_of_each[] =
     "[global]\nretry-timeout = 10s\n"
     "[repo near]\nurl = /near\ncompress = lz4\n[repo far]\nurl = s3://b/p\n"
     "[cluster one]\npgdata = /one\nhost = /run\nport = 5433\nrepo = far\nrpo = 1h\n"
-    "[cluster two]\npgdata = /two\nsource = sql\nstate-dir = /st\n";
+    "[cluster two]\npgdata = /two\nsource = local\nstate-dir = /st\n";
 
 static void test_conf_cluster__fills_the_struct(void **state)
 {
@@ -44,7 +44,6 @@ static void test_conf_cluster__fills_the_struct(void **state)
     ASSERT_OK(resolve(&cluster, f, "--cluster=two --lock-dir=/locks"));
     assert_int_equal(cluster.repo_count, 2);
     assert_int_equal(cluster.repos[0].codec, CODEC_LZ4);
-    assert_int_equal(cluster.source, SOURCE_SQL);
     assert_string_equal(cluster.spool_dir, "/st/spool");
     assert_string_equal(cluster.lock_dir, "/locks");
 }
