@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
-#include "cli/command.h"
+#include "cli/each_cluster.h"
 #include "cli/local_time.h"
 #include "conf/resolve.h"
 #include "job/check.h"
@@ -38,23 +38,43 @@ static void line_show(Output *output, const CheckLine *line)
     output_text(output, "%-4s  %-13s  %s\n", verdict_word(line->verdict), line->name, buf_text(&text));
 }
 
-Err *cmd_check(CommandCall *call)
+static void lines_show(const CommandCall *call, const CheckResult *result, const char *cluster)
 {
-    ClusterOptions cluster;
-    CheckResult result;
-    TRY(conf_cluster(&cluster, call->settings, call->arena));
-    TRY(owner_become(call, &cluster));
-    Err *const err = check_run(&result, &cluster, call->report, call->arena);
+    bool is_begun = false;
+    for (size_t i = 0; i < result->count; i++) {
+        if (!is_shown(call, &result->lines[i]))
+            continue;
+        if (!is_begun)
+            each_cluster_heading(call, cluster);
+        is_begun = true;
+        line_show(call->output, &result->lines[i]);
+    }
+}
+
+static json_t *lines_json(const CheckResult *result)
+{
     json_t *const lines = json_array();
-    for (size_t i = 0; i < result.count; i++) {
-        const CheckLine *const line = &result.lines[i];
-        if (is_shown(call, line))
-            line_show(call->output, line);
+    for (size_t i = 0; i < result->count; i++) {
+        const CheckLine *const line = &result->lines[i];
         json_array_append_new(lines,
                               json_pack("{s:s, s:s, s:o}", "name", line->name, "verdict",
                                         verdict_word(line->verdict), "text", output_json_text(line->text)));
     }
-    json_object_set_new(call->output->document, "cluster", output_json_text(cluster.name));
-    json_object_set_new(call->output->document, "checks", lines);
+    return lines;
+}
+
+/* Clusters of several owners cannot be checked in one run: who became one owner is root no longer. */
+static Err *cluster_check(CommandCall *call, const ClusterOptions *cluster, json_t *to)
+{
+    CheckResult result;
+    TRY(owner_become(call, cluster));
+    Err *const err = check_run(&result, cluster, call->report, call->arena);
+    lines_show(call, &result, cluster->name);
+    json_object_set_new(to, "checks", lines_json(&result));
     return err;
+}
+
+Err *cmd_check(CommandCall *call)
+{
+    return each_cluster(call, cluster_check);
 }

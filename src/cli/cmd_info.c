@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /* What there is, and to when one can go back: the page to open first when something has happened. */
-#include "cli/command.h"
+#include "cli/each_cluster.h"
 #include "cli/info_json.h"
 #include "cli/local_time.h"
 #include "base/text.h"
@@ -265,17 +265,13 @@ static void fresh_measure(Freshness *out, const FreshnessAsk *ask, Arena *arena)
     freshness_measure(out, ask, arena);
 }
 
-static Err *run_cluster(CommandCall *call, const char *name, json_t *clusters)
+static Err *cluster_info(CommandCall *call, const ClusterOptions *cluster, json_t *to)
 {
-    ClusterOptions cluster;
     Info info;
-    TRY(conf_cluster_named(&cluster, call->settings, name, call->arena));
-    TRY(info_gather(&info, &cluster, call->report, call->arena));
-    if (call->word_count)
-        return run_details(call, &cluster, &info);
+    TRY(info_gather(&info, cluster, call->report, call->arena));
     Freshness fresh = {.source = FRESHNESS_UNKNOWN, .oldest = INSTANT_NONE, .why = "nothing is archived"};
     if (info.generation_count && lsn_is_valid(info.archived_end)) {
-        const FreshnessAsk ask = {.cluster = &cluster,
+        const FreshnessAsk ask = {.cluster = cluster,
                                   .generation = &info.generations[info.generation_count - 1].generation,
                                   .timeline = info.production,
                                   .archived_end = info.archived_end,
@@ -283,27 +279,20 @@ static Err *run_cluster(CommandCall *call, const char *name, json_t *clusters)
         fresh_measure(&fresh, &ask, call->arena);
     }
     show_cluster(call->output, &info, &fresh);
-    json_array_append_new(clusters, info_json(&info, &fresh));
+    info_json(to, &info, &fresh);
     return NULL;
+}
+
+static Err *backup_info(CommandCall *call)
+{
+    ClusterOptions cluster;
+    Info info;
+    TRY(conf_cluster(&cluster, call->settings, call->arena));
+    TRY(info_gather(&info, &cluster, call->report, call->arena));
+    return run_details(call, &cluster, &info);
 }
 
 Err *cmd_info(CommandCall *call)
 {
-    const char *const asked = settings_text(call->settings, OPT_CLUSTER, NULL);
-    json_t *const clusters = json_array();
-    if (!call->word_count)
-        json_object_set(call->output->document, "clusters", clusters);
-    AUTO(err_free) Err *err = NULL;
-    const char *const *names = settings_clusters(call->settings);
-    if (asked || call->word_count || !names[0]) {
-        ClusterOptions one;
-        err = conf_cluster(&one, call->settings, call->arena);
-        if (!err)
-            err = run_cluster(call, one.name, clusters);
-    } else {
-        for (; *names && !err; names++)
-            err = run_cluster(call, *names, clusters);
-    }
-    json_decref(clusters);
-    return TAKE(err);
+    return call->word_count ? backup_info(call) : each_cluster(call, cluster_info);
 }

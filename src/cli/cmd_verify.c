@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
 #include "base/text.h"
-#include "cli/command.h"
+#include "cli/each_cluster.h"
 #include "cli/watch.h"
 #include "conf/resolve.h"
 #include "job/verify.h"
@@ -60,16 +60,15 @@ static void result_show(Output *output, const VerifyResult *result, const Verify
                 counts[VERIFY_INTERRUPTED], counts[VERIFY_NEWER] ? ", some need a newer pgstrata" : "");
 }
 
-Err *cmd_verify(CommandCall *call)
+static Err *cluster_verify(CommandCall *call, const ClusterOptions *cluster, json_t *to)
 {
-    ClusterOptions cluster;
-    TRY(conf_cluster(&cluster, call->settings, call->arena));
     VerifyWork work = {
-        .cluster = &cluster,
+        .cluster = cluster,
         .options = {.depth = settings_flag(call->settings, OPT_QUICK) ? VERIFY_NAMES : VERIFY_ALL,
                     .backup = settings_text(call->settings, OPT_BACKUP, NULL)},
         .report = call->report};
     VerifyResult result;
+    each_cluster_heading(call, cluster->name);
     const int64_t begun_us = clock_monotonic_us();
     AUTO(watch_end) Watch watch = {.progress = {.phase = ""}};
     TRY(watch_begin(&watch, call));
@@ -77,7 +76,15 @@ Err *cmd_verify(CommandCall *call)
     TRY(verify_run(&result, &work, call->arena));
     watch_end(&watch);
     const int64_t duration_us = clock_monotonic_us() - begun_us;
-    result_json(call->output->document, &result, duration_us);
+    result_json(to, &result, duration_us);
     result_show(call->output, &result, &work, duration_us);
     return NULL;
+}
+
+Err *cmd_verify(CommandCall *call)
+{
+    ClusterOptions one;
+    if (settings_text(call->settings, OPT_BACKUP, NULL)) /* a label is one cluster's */
+        TRY(conf_cluster(&one, call->settings, call->arena));
+    return each_cluster(call, cluster_verify);
 }

@@ -32,7 +32,7 @@ const Command command_table[] = {
         "With --offline the server must have been stopped in order.",
         .run = cmd_backup, .set = FOR_BACKUP},
     {"check", "", "find out whether the cluster is protected at this moment",
-        "Asks one question after the other and prints a line for each: configuration, folders, markers, repositories, "
+        "Asks, for every cluster or the one asked for, one question after the other and prints a line for each: configuration, folders, markers, repositories, "
         "freshness against rpo, the newest backup, gaps, commits of this host, server, settings, "
         "archiver, room, generation and timeline, clocks. At the end the server is made to archive a segment, which must be found in every repository. Nothing else is "
         "written. An idle server, all of whose work is archived, is fresh.\n"
@@ -77,7 +77,7 @@ const Command command_table[] = {
         "changed or removed.",
         .run = cmd_takeover, .set = FOR_TAKEOVER, .words_max = 1},
     {"verify", "", "check every byte of the repositories",
-        "Reads every object of the cluster in each of its repositories and checks it; follows every backup to the last "
+        "Reads every object of every cluster, or of the one asked for, in each of its repositories and checks it; follows every backup to the last "
         "extent of its manifest and to the WAL it needs; names what is damaged or missing, what that breaks and what "
         "to do. With --quick only names, sizes and the small objects of backups are looked at; with --backup only "
         "what one backup needs.\n"

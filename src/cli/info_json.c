@@ -257,12 +257,11 @@ static const char *status_of(const Info *info)
     return "gap";
 }
 
-json_t *info_json(const Info *info, const Freshness *fresh)
+void info_json(json_t *json, const Info *info, const Freshness *fresh)
 {
-    json_t *const json = json_object(), *const backups = json_array();
+    json_t *const backups = json_array();
     for (size_t i = 0; i < info->backup_count; i++)
         json_array_append_new(backups, info_backup_json(&info->backups[i], NULL));
-    set_text(json, "name", info->cluster);
     set_text(json, "status", status_of(info));
     set(json, "repositories", repos_json(info));
     set(json, "generations", generations_json(info));
@@ -272,5 +271,4 @@ json_t *info_json(const Info *info, const Freshness *fresh)
     set(json, "gaps", gaps_json(info));
     set(json, "timelines", timelines_json(info));
     set(json, "freshness", freshness_json(info, fresh));
-    return json;
 }

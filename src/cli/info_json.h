@@ -12,6 +12,7 @@
 
 const char *info_state_name(InfoBackupState state); /* "good", "broken", "interrupted", "damaged" */
 
-MUST json_t *info_json(const Info *info, const Freshness *fresh);
+/* Into the cluster's entry, which has its name. */
+void info_json(json_t *to, const Info *info, const Freshness *fresh);
 /* `details` may be NULL. */
 MUST json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details);

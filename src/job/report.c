@@ -103,6 +103,17 @@ void report_join(Report *to, Report *from)
     report_done(from);
 }
 
+void report_join_of(Report *to, Report *from, const char *whose)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        AUTO(buf_done) Buf text = {0};
+        buf_addf(&text, "%s: %s", whose, from->notices[i].text);
+        mem_free(&from->notices[i].text);
+        from->notices[i].text = buf_take_text(&text);
+    }
+    report_join(to, from);
+}
+
 void report_done(Report *report)
 {
     for (size_t i = 0; i < report->count; i++)

@@ -59,4 +59,6 @@ void report_survived(Report *report, Err *err);
 
 /* Moves the notices of `from` behind those of `to` and empties `from`. */
 void report_join(Report *to, Report *from);
+/* The same, with whose they are before each text: "cluster a: …". */
+void report_join_of(Report *to, Report *from, const char *whose);
 void report_done(Report *report);

@@ -109,6 +109,45 @@ def test_errors_as_json_hold_any_bytes(program):
     assert json.loads(done.stdout)['error']['message'] == 'unknown command "\\xff\u00e9"'
 
 
+TWO = '''[global]
+retry-timeout = 0s
+[repo a]
+url = {0}/a
+[repo b]
+url = {0}/b
+[cluster one]
+pgdata = {0}
+repo = a
+[cluster two]
+pgdata = {0}/nowhere
+repo = b
+'''
+
+
+@pytest.mark.parametrize('command', ['info', 'verify', 'check'])
+def test_all_clusters_are_looked_at_whatever_one_says(program, tmp_path, command):
+    conf = TWO.format(tmp_path) + f'state-dir = {tmp_path}\n'
+    (tmp_path / 'b').write_text('no folder')
+    done = program(command, '--output=json', conf=conf)
+    document = json.loads(done.stdout)
+    assert [cluster['name'] for cluster in document['clusters']] == ['one', 'two']
+    assert 'error' not in document and document['notices']
+    for name in 'one', 'two':
+        assert any(notice['message'].startswith(f'cluster {name}: ') for notice in document['notices'])
+    text = program(command, conf=conf)
+    assert text.returncode == done.returncode and done.returncode not in (0, 2)
+    assert 'cluster one: ' in text.stderr and 'cluster two: ' in text.stderr
+    if command != 'info':
+        assert re.findall('^cluster (.*)$', text.stdout, re.M) == ['one', 'two']
+    alone = json.loads(program(command, '--output=json', '--cluster=two', conf=conf).stdout)
+    assert [cluster['name'] for cluster in alone['clusters']] == ['two']
+
+
+def test_a_label_is_of_one_cluster(program, tmp_path):
+    done = program('verify', '--backup=20260101-000000F', conf=TWO.format(tmp_path))
+    assert done.returncode == 2 and 'several clusters are configured: "one", "two"' in done.stderr
+
+
 def test_config_show_names_origins(program):
     done = program('config', 'show', '-j3', conf=CONF, PGSTRATA_RPO='1h')
     assert done.returncode == 0, done.stderr

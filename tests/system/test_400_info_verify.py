@@ -42,8 +42,8 @@ def info(archive, *args, code=0):
 
 
 def verify(archive, code, *args):
-    run = archive.pgstrata('verify', '--output=json', *args, code=code)
-    return json.loads(run.out)
+    document = json.loads(archive.pgstrata('verify', '--output=json', *args, code=code).out)
+    return {**document, **document['clusters'][0]}
 
 
 def texts(document):

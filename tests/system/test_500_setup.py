@@ -274,7 +274,7 @@ class TestCheck:
         pgstrata = archiving(place)
         pgstrata('backup')
         document = json.loads(pgstrata('check', '--output=json').out)
-        verdicts = {check['name']: check['verdict'] for check in document['checks']}
+        verdicts = {check['name']: check['verdict'] for check in document['clusters'][0]['checks']}
         assert verdicts['archiving'] == verdicts['server'] == verdicts['freshness'] == 'ok'
 
 

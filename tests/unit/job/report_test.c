@@ -56,6 +56,20 @@ static void test_report_join__moves_everything(void **state)
     assert_int_equal(part.count, 0);
 }
 
+static void test_report_join_of__says_whose_they_are(void **state)
+{
+    (void)state;
+    AUTO(report_done) Report all = {0};
+    AUTO(report_done) Report part = {0};
+    report_warn(&part, "a/A", "50 %% of it");
+    report_hint(&part, "look");
+    report_join_of(&all, &part, "cluster x");
+    assert_string_equal(all.notices[0].text, "cluster x: 50 % of it");
+    assert_string_equal(all.notices[0].hint, "look");
+    assert_int_equal(part.count, 0);
+}
+
 UNIT_MAIN(cmocka_unit_test(test_report__keeps_order_levels_and_texts),
           cmocka_unit_test(test_report__a_flood_is_counted_and_hides_nothing),
-          cmocka_unit_test(test_report_join__moves_everything))
+          cmocka_unit_test(test_report_join__moves_everything),
+          cmocka_unit_test(test_report_join_of__says_whose_they_are))
