@@ -20,8 +20,9 @@
 #define MUST __attribute__((warn_unused_result))
 #define TAKE(p)                                                                                              \
     __extension__({                                                                                          \
-        __typeof__(p) take_value_ = (p);                                                                     \
-        (p) = NULL;                                                                                          \
+        __typeof__(p) *const take_place_ = &(p);                                                             \
+        __typeof__(p) take_value_ = *take_place_;                                                            \
+        *take_place_ = NULL;                                                                                 \
         take_value_;                                                                                         \
     })
 
