@@ -33,6 +33,7 @@ def tablespace(story, name):
 
 # ---- tablespaces
 
+@pytest.mark.majors(15)
 def test_tablespaces_are_mapped_by_name_and_number(story):
     fast, fast_oid = tablespace(story, 'fast')
     slow, slow_oid = tablespace(story, 'slow')
@@ -119,6 +120,7 @@ def test_tablespaces_inside_of_the_data_directory_come_along(story):
 
 # ---- a standby
 
+@pytest.mark.majors(13, 18)
 def test_a_standby_streams_from_the_primary_it_is_told(story):
     story.backup()
     story.archive_all()
@@ -156,6 +158,7 @@ def test_a_primary_may_stand_in_the_configuration(story):
 
 # ---- settings
 
+@pytest.mark.majors(18)
 def test_limits_are_met_by_what_included_files_say(story):
     """The maximum stands in a file that postgresql.conf includes: it is enough and must not be lowered. What the primary
     raised later, and its WAL tells, is more."""

@@ -53,6 +53,7 @@ def test_it_shuts_down_at_the_target(story):
     story.check(data, story.shadow.at(mark='here'))
 
 
+@pytest.mark.majors(13, 18)
 def test_the_end_of_a_backup_is_a_target(story):
     story.work(seed=2)
     story.archive_all()
@@ -94,6 +95,7 @@ def test_a_standbys_backup_is_restored(story):
 
 # ---- who owns the archive
 
+@pytest.mark.majors(15)
 def test_what_is_not_salvaged_is_given_up(story):
     story.mark('archived')
     story.archive_all()
@@ -108,6 +110,7 @@ def test_what_is_not_salvaged_is_given_up(story):
     shadow.compare(story.cluster, story.shadow.at(mark='archived'))
 
 
+@pytest.mark.majors(13, 18)
 def test_a_copy_takes_over(story):
     """The restored copy is the rightful owner: it archives, and its timeline is production's, whatever the old server
     still writes."""
@@ -168,6 +171,7 @@ def hinted(run):
     return shlex.split(command[1])
 
 
+@pytest.mark.majors(18)
 def test_a_hole_in_the_parent_below_a_child_is_named(forked):
     """The child is whole, and the way to it leads over a segment of its parent that is not there."""
     hole = forked.archive.object(forked.early_segment)
@@ -185,6 +189,7 @@ def test_a_hole_in_the_parent_below_a_child_is_named(forked):
     copy.stop()
 
 
+@pytest.mark.majors(13)
 def test_a_place_on_another_branch_is_named(forked):
     old = forked.shadow.marks['old']
     data, run = forked.restore(f'--target-lsn={old.lsn}', code=6)
