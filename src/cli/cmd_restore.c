@@ -101,7 +101,54 @@ static Err *target_fill(RestoreCall *restore)
     return NULL;
 }
 
-/* ---- everything else */
+/* ---- what is said before anything is done */
+
+static void asked_show(const RestoreCall *restore, const RestoreResult *result, const char *verb)
+{
+    Output *const out = restore->call->output;
+    output_text(out, "asked %s, %s", restore->options.target_text, verb);
+    if (!instant_is_none(result->end_time))
+        output_text(out, " %s at", local_time_text(result->end_time).text);
+    output_text(out, " LSN %s", lsn_text(result->end_lsn).text);
+    if (result->stop_xid.id)
+        output_text(out, ", stopping %s transaction %u", result->stop_is_before ? "before" : "after",
+                    result->stop_xid.id);
+    output_text(out, "%s\n", result->is_pinned ? " (the end of the archive, pinned)" : "");
+}
+
+static void way_show(const RestoreCall *restore, const RestoreResult *result)
+{
+    Output *const out = restore->call->output;
+    output_text(out, "backup: %s, %s in %llu file%s, to LSN %s\n", result->backup.label.text,
+                size_text(result->backup.size_bytes).text, (unsigned long long)result->backup.files,
+                result->backup.files == 1 ? "" : "s", lsn_text(result->backup.stop_lsn).text);
+    output_text(out, "WAL: %llu segment%s, to LSN %s on timeline %u\n",
+                (unsigned long long)result->wal_segments, result->wal_segments == 1 ? "" : "s",
+                lsn_text(result->end_lsn).text, result->timeline.id);
+    if (!restore->options.standby)
+        asked_show(restore, result, "will get");
+}
+
+/* The progress line would write over it. */
+static Err *way_announce(void *arg, const RestoreResult *planned)
+{
+    RestoreCall *const restore = arg;
+    watch_end(&restore->watch);
+    way_show(restore, planned);
+    output_report_now(restore->call->output, restore->call->report);
+    return watch_begin(&restore->watch, restore->call);
+}
+
+/* The progress line would write over the question. */
+static Err *loss_confirm(void *arg, const char *loss)
+{
+    RestoreCall *const restore = arg;
+    watch_end(&restore->watch);
+    TRY(confirm_loss(loss, "restoring over it"));
+    return watch_begin(&restore->watch, restore->call);
+}
+
+/* ---- everything else that is asked for */
 
 static Err *tablespace_parse(RestoreTablespace *out, const char *text, Arena *arena)
 {
@@ -179,15 +226,6 @@ static Err *primary_fill(RestoreCall *restore)
     return NULL;
 }
 
-/* The progress line would write over the question. */
-static Err *loss_confirm(void *arg, const char *loss)
-{
-    RestoreCall *const restore = arg;
-    watch_end(&restore->watch);
-    TRY(confirm_loss(loss, "restoring over it"));
-    return watch_begin(&restore->watch, restore->call);
-}
-
 static RestoreAction action_of(const char *text)
 {
     return text_equal(text, "pause")      ? RESTORE_PAUSE
@@ -211,8 +249,9 @@ static Err *options_fill(RestoreCall *restore)
     options->delta = settings_flag(settings, OPT_DELTA);
     options->no_salvage = settings_flag(settings, OPT_NO_SALVAGE);
     options->dry_run = settings_flag(settings, OPT_DRY_RUN);
+    options->announce = way_announce;
     options->confirm = settings_flag(settings, OPT_YES) ? NULL : loss_confirm;
-    options->confirm_arg = restore;
+    options->person = restore;
     options->progress = &restore->watch.progress;
     TRY(target_fill(restore));
     if (options->standby && options->target.kind != WAL_TARGET_END)
@@ -223,28 +262,7 @@ static Err *options_fill(RestoreCall *restore)
     return command_make(restore);
 }
 
-/* ---- what is said */
-
-static void way_show(const RestoreCall *restore, const RestoreResult *result)
-{
-    Output *const out = restore->call->output;
-    output_text(out, "backup: %s, %s in %llu file%s, to LSN %s\n", result->backup.label.text,
-                size_text(result->backup.size_bytes).text, (unsigned long long)result->backup.files,
-                result->backup.files == 1 ? "" : "s", lsn_text(result->backup.stop_lsn).text);
-    output_text(out, "WAL: %llu segment%s, to LSN %s on timeline %u\n",
-                (unsigned long long)result->wal_segments, result->wal_segments == 1 ? "" : "s",
-                lsn_text(result->end_lsn).text, result->timeline.id);
-    if (restore->options.standby)
-        return;
-    output_text(out, "asked %s, %s", restore->options.target_text, result->is_started ? "got" : "will get");
-    if (!instant_is_none(result->end_time))
-        output_text(out, " %s at", local_time_text(result->end_time).text);
-    output_text(out, " LSN %s", lsn_text(result->end_lsn).text);
-    if (result->stop_xid.id)
-        output_text(out, ", stopping %s transaction %u", result->stop_is_before ? "before" : "after",
-                    result->stop_xid.id);
-    output_text(out, "%s\n", result->is_pinned ? " (the end of the archive, pinned)" : "");
-}
+/* ---- what is said behind it */
 
 static void estimate_show(Output *out, const RestoreResult *result)
 {
@@ -263,12 +281,15 @@ static void reached_show(const RestoreCall *restore, const RestoreResult *result
                     : restore->options.action == RESTORE_PAUSE
                         ? "pause"
                         : (restore->options.action == RESTORE_SHUTDOWN ? "shut down" : "open for writing"));
-    else if (result->has_reached)
-        output_text(out, "the server replayed to LSN %s%s%s and is on timeline %u\n",
-                    lsn_text(result->reached_lsn).text,
-                    instant_is_none(result->reached_time) ? "" : ", last commit ",
-                    instant_is_none(result->reached_time) ? "" : local_time_text(result->reached_time).text,
-                    result->reached_timeline.id);
+    if (!result->has_reached)
+        return;
+    if (!restore->options.standby)
+        asked_show(restore, result, "got");
+    output_text(out, "the server replayed to LSN %s%s%s and is on timeline %u\n",
+                lsn_text(result->reached_lsn).text,
+                instant_is_none(result->reached_time) ? "" : ", last commit ",
+                instant_is_none(result->reached_time) ? "" : local_time_text(result->reached_time).text,
+                result->reached_timeline.id);
 }
 
 static json_t *time_json(Instant time)
@@ -313,7 +334,6 @@ Err *cmd_restore(CommandCall *call)
     TRY(watch_begin(&restore.watch, call));
     TRY(restore_run(&result, &restore.cluster, &restore.options, call->report, call->arena));
     watch_end(&restore.watch);
-    way_show(&restore, &result);
     result_json(&restore, &result);
     if (restore.options.dry_run) {
         estimate_show(call->output, &result);

@@ -141,14 +141,21 @@ static void notice_print(const Notice *notice)
     message_print(&message);
 }
 
+void output_report_now(Output *output, const Report *report)
+{
+    if (output->is_json)
+        return;
+    fflush(stdout);
+    for (; output->told < report->count; output->told++)
+        notice_print(&report->notices[output->told]);
+}
+
 void output_report(Output *output, const Report *report)
 {
     json_t *const list = json_array();
-    fflush(stdout);
+    output_report_now(output, report);
     for (size_t i = 0; i < report->count; i++) {
         const Notice *const notice = &report->notices[i];
-        if (!output->is_json)
-            notice_print(notice);
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "level", level_name(notice->level),
                                               "code", output_json_text(notice->code), "message",
                                               output_json_text(notice->text), "detail",

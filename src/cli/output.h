@@ -24,6 +24,7 @@ enum { OUTPUT_SCHEMA = 1 };
 typedef struct Output {
     bool is_json;
     json_t *document; /* what a command adds its fields to */
+    size_t told;      /* notices of the report that were printed already */
 } Output;
 
 void output_init(Output *output);
@@ -38,6 +39,8 @@ void output_text(Output *output, const char *format, ...) __attribute__((format(
 /* Prints the error: "pgstrata: error: TEXT [room/CLASS]", DETAIL:, HINT:, or keeps it for the document. */
 void output_err(Output *output, const Err *err);
 void output_report(Output *output, const Report *report);
+/* Prints for people what has come into the report so far, so that they read it before what follows. */
+void output_report_now(Output *output, const Report *report);
 
 /* Writes what is left. IO when standard output did not take it. */
 MUST Err *output_end(Output *output);

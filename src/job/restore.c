@@ -64,9 +64,32 @@ static Err *aside_tell(const Restore *restore)
     return NULL;
 }
 
+/* What was looked at in pg_wal is archived now, and its names are the archive's. */
+static Err *way_save(Restore *restore)
+{
+    const RestoreOptions *const options = restore->options;
+    TRY(restore_salvage(restore));
+    if (!restore->unarchived)
+        return NULL;
+    const Lsn announced = restore->way.end_lsn;
+    Report *const report = restore->report;
+    Report again = {0};
+    restore->unarchived = NULL;
+    restore->report = &again;
+    Err *const err = restore_way_find(restore);
+    restore->report = report;
+    report_done(&again); /* all of it was said before */
+    TRY(err);
+    return options->announce && restore->way.end_lsn.at != announced.at
+               ? options->announce(options->person, &restore->result)
+               : NULL;
+}
+
 static Err *work(Restore *restore)
 {
     AUTO(buf_done) Buf control = {0};
+    TRY(restore_place_confirm(restore));
+    TRY(way_save(restore));
     TRY(restore_place_begin(restore));
     TRY(restore_copy(&control, restore));
     TRY(restore_settings_write(restore, buf_span(&control)));
@@ -75,19 +98,27 @@ static Err *work(Restore *restore)
     return restore->options->start ? restore_start(restore) : NULL;
 }
 
+/* What is damaged in the archive may be whole elsewhere in it. */
+static Err *damage_explain(Err *err)
+{
+    return err_is(err, ERR_CORRUPT)
+               ? err_hint(err,
+                          "pgstrata verify names all that is damaged; an older --backup or another --repo "
+                          "may hold it whole")
+               : err;
+}
+
 static Err *run(Restore *restore)
 {
-    const bool is_dry = restore->options->dry_run;
+    const RestoreOptions *const options = restore->options;
     TRY(restore_place_rights(restore));
     TRY(from_open(restore));
     TRY(restore_place_judge(restore));
-    if (!is_dry) {
-        TRY(restore_place_confirm(restore));
-        TRY(restore_salvage(restore));
-    }
-    TRY(restore_way_find(restore));
+    TRY(damage_explain(restore_way_look(restore)));
     TRY(restore_tablespaces_find(restore));
-    return is_dry ? NULL : work(restore);
+    if (options->announce)
+        TRY(options->announce(options->person, &restore->result));
+    return options->dry_run ? NULL : damage_explain(work(restore));
 }
 
 /* Bad copies that were made good by others. */

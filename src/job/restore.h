@@ -39,8 +39,14 @@ typedef struct RestoreTablespace {
     const char *folder; /* absolute */
 } RestoreTablespace;
 
-/* Asks whether to go on; `loss` says what is lost: "/srv/data holds cluster main (shut down, …)". NULL is yes, and an
- * error ends the restore before anything has changed. */
+struct RestoreResult;
+/* Told what will be done, once it is known and before anything in the folder changes; a dry run tells it too. Its facts
+ * about copying and the server are still empty. An error ends the restore. */
+typedef Err *RestoreAnnounceFn(void *arg, const struct RestoreResult *planned);
+
+/* Asks whether to go on, behind the announcement; `loss` says what is lost: "/srv/data holds cluster main (shut down,
+ * …)". NULL is yes, and an error ends the restore before anything in the folder has changed. WAL that was salvaged from
+ * it stays in the archive. */
 typedef Err *RestoreConfirmFn(void *arg, const char *loss);
 
 typedef struct RestoreOptions {
@@ -61,8 +67,9 @@ typedef struct RestoreOptions {
     bool delta; /* over what is in to_dir already */
     bool no_salvage;
     bool dry_run;
-    RestoreConfirmFn *confirm; /* NULL: everything is agreed to */
-    void *confirm_arg;
+    RestoreAnnounceFn *announce; /* may be NULL */
+    RestoreConfirmFn *confirm;   /* NULL: everything is agreed to */
+    void *person;                /* for both */
     Progress *progress;
 } RestoreOptions;
 

@@ -209,7 +209,7 @@ Err *restore_place_confirm(const Restore *restore)
     const RestoreOptions *const options = restore->options;
     if (!restore->place.loss || !options->confirm)
         return NULL;
-    return options->confirm(options->confirm_arg, restore->place.loss);
+    return options->confirm(options->person, restore->place.loss);
 }
 
 /* What is moved aside is not lost; tablespaces lie elsewhere and are restored over where they are. */

@@ -73,6 +73,7 @@ typedef struct Restore {
     Arena *arena;
     RestoreFrom from;
     RestorePlace place;
+    const WalLocal *unarchived; /* counted as if it were archived; NULL: none is */
     RestoreWay way;
     const RestoreLink *links;
     size_t link_count;
@@ -121,6 +122,12 @@ MUST Err *restore_conf_write(Restore *restore);
 
 /* ---- restore_salvage.c: newer WAL of the old data directory goes to the archive first */
 MUST Err *restore_salvage(Restore *restore);
+/* What it would store out of the data directory `folder`; nothing is stored. */
+MUST Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *folder);
+
+/* ---- restore_ahead.c: what is asked for may be too new for the archive */
+/* restore_way_find() as it will be once the target's own pg_wal is salvaged. */
+MUST Err *restore_way_look(Restore *restore);
 
 /* ---- restore_start.c: starts the server and asks what was reached */
 /* postgresql.conf in Debian's place for a data directory ".../15/main"; NULL where the directory has its own. */

@@ -21,6 +21,7 @@ typedef struct Salvage {
     WalArchive archive;
     const BranchRecord *records;
     size_t record_count;
+    const char *pg_wal;
     FolderList files;
     uint64_t given_up;
 } Salvage;
@@ -42,12 +43,11 @@ static bool is_wanted(const Salvage *salvage, WalName name)
     return name.segment >= stored->ranges[0].first_segment && !wal_timeline_has(stored, name.segment);
 }
 
-static Err *is_ready(bool *out, const Restore *restore, const char *name)
+static Err *is_ready(bool *out, const Salvage *salvage, const char *name)
 {
     EntryInfo info;
-    Arena *const arena = restore->arena;
-    TRY(entry_stat(&info,
-                   restore_path(restore, arena_textf(arena, "pg_wal/archive_status/%s.ready", name), arena)));
+    Arena *const arena = salvage->restore->arena;
+    TRY(entry_stat(&info, arena_textf(arena, "%s/archive_status/%s.ready", salvage->pg_wal, name)));
     *out = info.kind != ENTRY_ABSENT;
     return NULL;
 }
@@ -63,7 +63,7 @@ static Err *unsound_keep(Salvage *salvage, const char *name, const Err *why)
 {
     Restore *const restore = salvage->restore;
     bool waits;
-    TRY(is_ready(&waits, restore, name));
+    TRY(is_ready(&waits, salvage, name));
     if (!waits) {
         log_debug("not salvaged: %s", err_text(why));
         return NULL;
@@ -86,25 +86,36 @@ static Err *tail_make(WalParcel **out, const Salvage *salvage, const char *path,
     return wal_parcel_make_tail(out, &salvage->to, path, end);
 }
 
-/* What of the file goes to the archive; `*out` stays NULL when there is nothing in it. A segment that waits for the
- * archiver goes as the archiver would send it. */
-static Err *parcel_make(WalParcel **out, const Salvage *salvage, WalName name, const char *path)
+/* How much of a segment is WAL. One that waits for the archiver goes as the archiver would send it. `*out` is 0 when
+ * there is nothing in it, or no more than the archive has. */
+static Err *segment_measure(uint32_t *out, const Salvage *salvage, WalName name)
 {
-    const Restore *const restore = salvage->restore;
-    bool is_done = name.kind != WAL_NAME_SEGMENT;
+    bool is_done;
     SegmentEnd end = {.is_finished = true};
+    TRY(is_ready(&is_done, salvage, wal_name_text(name).text));
     if (!is_done)
-        TRY(is_ready(&is_done, restore, wal_name_text(name).text));
-    if (!is_done)
-        TRY(segment_end_find(&end, restore_path(restore, "pg_wal", restore->arena), name,
-                             &restore->from.generation));
+        TRY(segment_end_find(&end, salvage->pg_wal, name, &salvage->restore->from.generation));
+    *out = name.segment_bytes;
     if (end.is_finished)
-        return wal_parcel_make(out, &salvage->to, path);
+        return NULL;
     /* It may have been made of a longer tail, by a recovery that stopped before its end. */
     const uint32_t stored =
         wal_timeline_covered(wal_archive_timeline(&salvage->archive, name.timeline), name.segment);
-    const bool is_longer = end.has_record && end.at.at >= wal_name_start(name).at + stored;
-    return is_longer ? tail_make(out, salvage, path, end.at) : NULL;
+    const uint64_t start = wal_name_start(name).at;
+    *out = end.has_record && end.at.at >= start + stored ? (uint32_t)(end.at.at - start) : 0;
+    return NULL;
+}
+
+/* What of the file goes to the archive; `*out` stays NULL when there is nothing in it. */
+static Err *parcel_make(WalParcel **out, const Salvage *salvage, WalName name, const char *path)
+{
+    if (name.kind != WAL_NAME_SEGMENT)
+        return wal_parcel_make(out, &salvage->to, path);
+    uint32_t bytes;
+    TRY(segment_measure(&bytes, salvage, name));
+    if (bytes == name.segment_bytes)
+        return wal_parcel_make(out, &salvage->to, path);
+    return bytes ? tail_make(out, salvage, path, (Lsn){wal_name_start(name).at + bytes}) : NULL;
 }
 
 static Err *file_salvage(Salvage *salvage, WalName name)
@@ -132,11 +143,12 @@ static Err *file_salvage(Salvage *salvage, WalName name)
     return NULL;
 }
 
-static Err *salvage_prepare(Salvage *salvage)
+static Err *salvage_prepare(Salvage *salvage, const char *pg_wal)
 {
     Restore *const restore = salvage->restore;
     const RestoreFrom *const from = &restore->from;
     Arena *const arena = restore->arena;
+    salvage->pg_wal = pg_wal;
     RepoOptions *const options = arena_alloc(arena, from->set->count * sizeof *options);
     for (size_t i = 0; i < from->set->count; i++) {
         for (size_t j = 0; j < restore->cluster->repo_count; j++) {
@@ -147,23 +159,31 @@ static Err *salvage_prepare(Salvage *salvage)
     salvage->to = (WalStore){.set = from->set, .options = options, .generation = &from->generation};
     TRY(wal_archive_list(&salvage->archive, from->repo, &from->generation, arena));
     TRY(branch_list(&salvage->records, &salvage->record_count, from->repo, &from->generation.root, arena));
-    Err *err = folder_list(&salvage->files, restore_path(restore, "pg_wal", arena), arena);
+    Err *err = folder_list(&salvage->files, pg_wal, arena);
     if (err_is(err, ERR_NOT_FOUND))
         err_free(&err);
     return err;
+}
+
+static Err *is_clone(bool *out, const Restore *restore, const char *folder)
+{
+    EntryInfo clone;
+    TRY(entry_stat(&clone, path_join(folder, RESTORE_CLONE_MARKER, restore->arena)));
+    *out = clone.kind != ENTRY_ABSENT;
+    return NULL;
 }
 
 Err *restore_salvage(Restore *restore)
 {
     if (restore->place.ground == GROUND_FREE)
         return NULL;
-    EntryInfo clone;
-    TRY(entry_stat(&clone, restore_path(restore, RESTORE_CLONE_MARKER, restore->arena)));
-    if (clone.kind != ENTRY_ABSENT)
+    bool has_nothing;
+    TRY(is_clone(&has_nothing, restore, restore->place.folder));
+    if (has_nothing)
         return NULL;
     progress_phase(restore->options->progress, "salvaging WAL");
     Salvage salvage = {.restore = restore};
-    TRY(salvage_prepare(&salvage));
+    TRY(salvage_prepare(&salvage, restore_path(restore, "pg_wal", restore->arena)));
     for (size_t i = 0; i < salvage.files.count; i++) {
         WalName name;
         if (wal_name_matches(&name, salvage.files.entries[i].name, restore->from.generation.segment_bytes) &&
@@ -179,5 +199,40 @@ Err *restore_salvage(Restore *restore)
         report_note(restore->report, "restore/SALVAGED", "salvaged from %s/pg_wal: %llu file%s of WAL",
                     restore->place.folder, (unsigned long long)restore->result.salvaged_segments,
                     restore->result.salvaged_segments == 1 ? "" : "s");
+    return NULL;
+}
+
+/* What is no segment of its name, though it waits for the archiver, will not be stored. */
+static Err *segment_look(uint32_t *out, const Salvage *salvage, WalName name)
+{
+    SegmentEnd end;
+    TRY(segment_end_find(&end, salvage->pg_wal, name, &salvage->restore->from.generation));
+    return segment_measure(out, salvage, name);
+}
+
+Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *folder)
+{
+    bool has_nothing;
+    *out = (WalLocal){.folder = path_join(folder, "pg_wal", restore->arena)};
+    TRY(is_clone(&has_nothing, restore, folder));
+    if (has_nothing)
+        return NULL;
+    Salvage salvage = {.restore = restore};
+    TRY(salvage_prepare(&salvage, out->folder));
+    WalLocalFile *const files = arena_alloc(restore->arena, (salvage.files.count + 1) * sizeof *files);
+    for (size_t i = 0; i < salvage.files.count; i++) {
+        WalName name;
+        uint32_t bytes = 0;
+        if (!wal_name_matches(&name, salvage.files.entries[i].name, restore->from.generation.segment_bytes) ||
+            name.kind != WAL_NAME_SEGMENT || !is_wanted(&salvage, name))
+            continue;
+        Err *err = segment_look(&bytes, &salvage, name);
+        if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND)) /* recycled for later, or gone by now */
+            err_free(&err);
+        TRY(err);
+        if (bytes)
+            files[out->count++] = (WalLocalFile){name, bytes};
+    }
+    out->files = files;
     return NULL;
 }

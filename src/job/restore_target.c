@@ -341,7 +341,8 @@ static Err *nowhere_err(Seek *seek)
                      restore->way.lineage.timeline.id, seek->records[seek->count - 1].label.text),
                  "pgstrata info shows the timelines; --target-timeline names another");
     if (!seek->has_gap)
-        return err;
+        return err_hint(err,
+                        "what a server wrote last may not be archived yet: SELECT pg_switch_wal() on it");
     seek->at = 0;
     err = err_detail(err,
                      "WAL segment %s is missing in repository %s, and what lies behind it cannot be reached",
@@ -428,7 +429,10 @@ Err *restore_way_find(Restore *restore)
     RestoreWay *const way = &restore->way;
     const RestoreFrom *const from = &restore->from;
     progress_phase(restore->options->progress, "looking for the way");
+    *way = (RestoreWay){0};
     TRY(wal_archive_list(&way->archive, from->repo, &from->generation, restore->arena));
+    if (restore->unarchived)
+        way->archive = wal_local_join(&way->archive, restore->unarchived, restore->arena);
     Timeline timeline;
     TRY(timeline_choose(&timeline, restore));
     TRY(lineage_load(&way->lineage, from->repo, &from->generation, timeline, restore->arena));
@@ -437,6 +441,7 @@ Err *restore_way_find(Restore *restore)
                             .generation = &from->generation,
                             .archive = &way->archive,
                             .lineage = &way->lineage,
+                            .local = restore->unarchived,
                             .is_whole_only = restore->place.role == PLAN_STANDBY}};
     TRY(records_load(&seek));
     TRY(backup_choose(&seek));

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "job/lineage.h"
+#include "job/wal_local.h"
 #include "pg/wal_target.h"
 #include "repo/wal_archive.h"
 #include "repo/wal_index.h"
@@ -29,7 +30,8 @@ typedef struct WalSource {
     const Generation *generation;
     const WalArchive *archive;
     const Lineage *lineage;
-    bool is_whole_only; /* tails do not count: for a standby, which archive-get gives none */
+    bool is_whole_only;    /* tails do not count: for a standby, which archive-get gives none */
+    const WalLocal *local; /* what of `archive` is not stored yet; NULL: all is */
 } WalSource;
 
 typedef struct WalWindow {

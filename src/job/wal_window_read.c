@@ -85,6 +85,24 @@ static Err *cover_read(WalReader *reader, const WalSource *source, const Lineage
     return wal_reader_push(reader, span_cut(buf_span(&plain), from.at - start, to.at - from.at));
 }
 
+/* The same of a segment that is not stored yet. */
+static Err *local_read(WalReader *reader, const WalSource *source, WalName name, Lsn from, Lsn to)
+{
+    AUTO(buf_done) Buf plain = {0};
+    TRY(wal_local_read(&plain, source->local, name, (uint32_t)(from.at - wal_name_start(name).at),
+                       (uint32_t)(to.at - from.at)));
+    return wal_reader_push(reader, buf_span(&plain));
+}
+
+static Err *segment_part_read(WalReader *reader, const WalSource *source, const LineageCopy *copy, Lsn from,
+                              Lsn to)
+{
+    if (wal_local_bytes(source->local, copy->name))
+        return local_read(reader, source, copy->name, from, to);
+    return copy->is_cover ? cover_read(reader, source, copy, from, to)
+                          : copy_read(reader, source, copy->name, from, to);
+}
+
 /* Records of the branch only: what a copy holds behind its end is another branch's. */
 typedef struct RecordGate {
     Lsn copy_end;
@@ -118,8 +136,7 @@ Err *wal_stretch_read(WalProgress *out, const WalWindow *window, WalStretch stre
             break;
         const Lsn to = lsn_min(wal_name_end(copy.name), stretch.to);
         gate.copy_end = copy.end;
-        TRY(copy.is_cover ? cover_read(reader, source, &copy, at, to)
-                          : copy_read(reader, source, copy.name, at, to));
+        TRY(segment_part_read(reader, source, &copy, at, to));
         at = to;
     }
     *out = wal_reader_progress(reader);
@@ -203,7 +220,7 @@ Err *wal_window_summary(WalSummary *out, const WalWindow *window, uint64_t segme
     }
     AUTO(wal_summary_done) WalSummary summary = {0};
     bool has_summary = false;
-    if (copy.end.at == wal_name_end(copy.name).at)
+    if (copy.end.at == wal_name_end(copy.name).at && !wal_local_bytes(source->local, copy.name))
         TRY(wal_object_summary(&summary, &has_summary, source->repo->store, &source->generation->root,
                                copy.name));
     if (!has_summary) {

@@ -80,6 +80,7 @@ def test_what_would_be_lost_is_asked_for(story):
     story.cluster.stop()
     data, held = story.cluster.data, story.archive.objects()
     for run in (story.pgstrata('restore', code=7), story.pgstrata.on_terminal('no', 'restore', code=7)):
+        assert 'asked the latest, will get' in run.out, run     # who is asked knows what for
         assert f'{data} holds the data directory of cluster main (shut down' in run.err
         assert (data / 'global' / 'pg_control').exists() and not (data / 'pgstrata.restoring').exists()
         assert story.archive.objects() == held
@@ -310,6 +311,8 @@ def test_damage_in_a_pack_is_found(story):
         file.seek(-1, 1)
         file.write(bytes([byte ^ 1]))
     data, run = story.restore('--start', code=5)
+    assert 'will get' in run.out, run       # said before the first byte was copied
+    assert 'pgstrata verify' in run.err and '--backup' in run.err and '--repo' in run.err
     assert not (data / 'global' / 'pg_control').exists()
     assert (data / 'pgstrata.restoring').exists()
 

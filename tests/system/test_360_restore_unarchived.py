@@ -1,0 +1,77 @@
+"""restore and the WAL that is not archived yet: what a look counts in, what a copy cannot have, and what is said about it."""
+import datetime
+import time
+
+import pytest
+
+import restoring
+import shadow
+
+pytestmark = pytest.mark.majors(15)
+
+
+@pytest.fixture
+def story(pgstrata, clusters, major):
+    made = restoring.Protected(pgstrata, clusters, major)
+    made.work()
+    made.backup()
+    made.archive_all()
+    return made
+
+
+def newest(story):
+    """A restore point in WAL that is on the disk, by a commit behind it, and not in the archive."""
+    mark = story.mark('newest', seed=2)
+    story.work(5, seed=3)
+    return mark
+
+
+def test_a_look_counts_in_what_would_be_salvaged(story):
+    """The answer of --dry-run is the one that the restore gives; the archive stays as it is."""
+    newest(story)
+    story.cluster.crash()
+    held = story.archive.objects()
+    look = story.pgstrata('restore', '--dry-run', '--target-name=newest')
+    assert 'asked restore point "newest", will get' in look.out
+    assert f'{story.cluster.data}/pg_wal has WAL that is not archived yet, up to segment 0000' in look.err
+    assert story.pgstrata('restore', '--target-name=newest', code=7).out == \
+        ''.join(line for line in look.out.splitlines(True) if 'nothing was done' not in line)
+    assert story.archive.objects() == held      # also when the one who was asked said no
+    run = story.pgstrata('restore', '--yes', '--target-name=newest')
+    assert run.out.startswith(look.out[:look.out.index('it may take')]) and 'salvaged' in run.err
+    story.cluster.start()
+    story.cluster.wait_for_recovery_end()
+    shadow.compare(story.cluster, story.shadow.at(mark='newest'))
+
+
+def test_what_is_given_up_is_not_counted_in(story):
+    newest(story)
+    story.cluster.crash()
+    run = story.pgstrata('restore', '--dry-run', '--no-salvage', '--target-name=newest', code=6)
+    assert 'may not be archived yet' in run.err
+
+
+def test_a_copy_is_told_that_its_target_is_not_archived(story):
+    mark = newest(story)
+    for target in ('--target-name=newest', f'--target-lsn={mark.lsn}'):
+        data, run = story.restore(target, code=6)
+        assert f'lies in WAL that is in {story.cluster.data}/pg_wal and not archived yet' in run.err, run
+        assert 'SELECT pg_switch_wal()' in run.err and not data.exists()
+    _, run = story.restore('--target-name=never', code=6)
+    assert 'lies in WAL' not in run.err and 'SELECT pg_switch_wal()' in run.err
+    story.archive_all()
+    data, _ = story.restore('--target-name=newest')
+    story.check(data, story.shadow.at(mark='newest'))
+
+
+def test_a_past_time_that_is_pinned_is_worth_a_warning(story):
+    """Commits before the time are there, in pg_wal alone. When they are archived nothing is left to warn of."""
+    time.sleep(1.1)
+    story.work(seed=2)
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    _, run = story.restore('--dry-run', f'--target-time={now}', code=3)
+    assert 'the end of the archive, pinned' in run.out and 'not archived yet [restore/NOT_ARCHIVED]' in run.err
+    story.archive_all()
+    data, run = story.restore(f'--target-time={now}')
+    assert 'NOT_ARCHIVED' not in run.err
+    story.check(data, story.shadow.at())
