@@ -8,6 +8,7 @@
 #include "job/backup_priv.h"
 #include "job/cluster.h"
 #include "job/commit_note.h"
+#include "job/recovery_spent.h"
 #include "job/wal_rights.h"
 #include "os/clock.h"
 #include "os/entry.h"
@@ -346,6 +347,8 @@ static Err *backup_online(Backup *backup)
     AUTO(db_close) Connection *connection = NULL;
     AUTO(session_abandon) BackupSession *session = NULL;
     TRY(server_connect(&connection, backup));
+    if (!backup->record.from_standby)
+        spent_settings_reset(connection, backup->cluster->pgdata, backup->report);
     TRY(label_choose(backup));
     TRY(server_start(&session, backup, connection));
     TRY(begin_write(backup));

@@ -7,6 +7,7 @@
 #include "job/check_priv.h"
 #include "job/cluster.h"
 #include "job/proof.h"
+#include "job/recovery_spent.h"
 #include "job/wal_rights.h"
 #include "os/clock.h"
 #include "os/folder.h"
@@ -152,6 +153,24 @@ static void settings_check(Check *check)
                    server->wal_level, server->archive_mode, server->archive_timeout_s);
 }
 
+/* They stop no server, and every standby that is made of it. */
+static void spent_check(Check *check)
+{
+    SpentSettings spent;
+    if (check->server.is_in_recovery)
+        return;
+    Err *err = spent_settings_find(&spent, check->server.data_directory, check->arena);
+    if (err)
+        check_fault(check, "recovery", err);
+    else if (spent.count)
+        check_warning(
+            check, "recovery",
+            arena_textf(check->arena, "pgstrata backup resets them, or: %s",
+                        spent_settings_sql(&spent, check->arena)),
+            "settings of a restore whose recovery has ended are still there: a standby made of this "
+            "server would not follow it");
+}
+
 static void clock_check(Check *check, Instant other, const char *whose)
 {
     const int64_t skew = other.us - clock_now().us;
@@ -268,6 +287,7 @@ static void server_check(Check *check)
     check_good(check, "server", "PostgreSQL %d at %s", check->server.major,
                connection_place(check->connection));
     settings_check(check);
+    spent_check(check);
     archiver_check(check);
     check_pg_wal(check);
     if (!check->has_repos) {

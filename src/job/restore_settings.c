@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "job/cluster.h"
+#include "job/recovery_spent.h"
 #include "job/restore_priv.h"
 #include "job/server_conf.h"
 #include "os/clock.h"
@@ -152,9 +153,6 @@ static Err *recovery_write(Writing *writing)
     buf_add_text(conf, "# pgstrata restore: this recovery\n");
     TRY(pg_conf_add(conf, "restore_command", restore->options->restore_command));
     TRY(pg_conf_add(conf, "hot_standby", "on"));
-    /* A server panics on a folder where it expects a link (xlogrecovery.c: CheckTablespaceDirectory). */
-    if (restore->has_inner_tablespaces)
-        TRY(pg_conf_add(conf, "allow_in_place_tablespaces", "on"));
     /* Looking ahead, the server would ask for the segment that is missing behind the target, and give up. */
     if (restore->from.version->major >= 15 && restore->way.window.is_gap)
         TRY(pg_conf_add(conf, "recovery_prefetch", "off"));
@@ -307,8 +305,9 @@ static Err *control_take(ControlFile *out, const Restore *restore, Span bytes)
 /* What an earlier restore into this folder left and this one does not want. */
 static Err *leftovers_remove(const Writing *writing)
 {
-    static const char *const names[] = {"recovery.signal", "standby.signal", RESTORE_CLONE_MARKER,
-                                        PLAN_FILE_NAME,    "pgstrata.log",   "pgstrata.hba.conf"};
+    static const char *const names[] = {"recovery.signal",     "standby.signal", RESTORE_CLONE_MARKER,
+                                        PLAN_FILE_NAME,        "pgstrata.log",   "pgstrata.hba.conf",
+                                        RECOVERY_SETTINGS_FILE};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         TRY(file_remove(restore_path(writing->restore, names[i], writing->arena)));
     return NULL;
@@ -324,6 +323,11 @@ Err *restore_settings_write(Restore *restore, Span control)
     AUTO(buf_done) Buf automatic = {0};
     TRY(file_take(&old, &writing, "postgresql.auto.conf"));
     TRY(recovery_write(&writing));
+    if (restore->place.role != PLAN_STANDBY)
+        TRY(file_put(&writing, RECOVERY_SETTINGS_FILE, buf_span(&writing.conf)));
+    /* A server panics on a folder where it expects a link (xlogrecovery.c: CheckTablespaceDirectory). */
+    if (restore->has_inner_tablespaces)
+        TRY(pg_conf_add(&writing.conf, "allow_in_place_tablespaces", "on"));
     if (!restore->place.is_own_place)
         TRY(restore_conf_write(restore));
     if (restore->place.role == PLAN_CLONE)

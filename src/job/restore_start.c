@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "db/connection.h"
 #include "job/cluster.h"
+#include "job/recovery_spent.h"
 #include "job/restore_priv.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -269,6 +270,20 @@ static Err *reach(Answer *out, Restore *restore, Arena *arena)
     return reached_ask(out, restore, arena);
 }
 
+/* The recovery has ended: what it was told must not guide the copies that are made of this server. */
+static void settings_settle(const Restore *restore, Arena *arena)
+{
+    DbOptions address;
+    AUTO(connection_close) Connection *connection = NULL;
+    Err *err = address_read(&address, restore, arena);
+    if (!err)
+        err = db_connect(&connection, &address);
+    if (err)
+        report_survived(restore->report, err);
+    else
+        spent_settings_reset(connection, restore->place.folder, restore->report);
+}
+
 Err *restore_start(Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
@@ -286,5 +301,7 @@ Err *restore_start(Restore *restore)
     result->reached_lsn = answer.replayed;
     result->reached_time = answer.last_commit;
     result->reached_timeline = (Timeline){answer.timeline};
+    if (!answer.is_recovering)
+        settings_settle(restore, arena);
     return NULL;
 }
