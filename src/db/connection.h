@@ -41,6 +41,9 @@ MUST Err *db_connect(Connection **out, const DbOptions *options);
  * password; the message repeats nothing of it. */
 MUST Err *db_conninfo_check(const char *conninfo);
 void connection_close(Connection **connection);
+/* Is the session still there? Looks without asking the server. AWAY. Another thread may call it while its own calls
+ * nothing. */
+MUST Err *connection_check(Connection *connection);
 /* Ends the session and keeps the object: a later query is AWAY. What the session held in the server is undone. */
 void connection_drop(Connection *connection);
 

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <string.h>
 
-enum { WAIT_TICK_US = 1000000 };
+enum { WAIT_TICK_US = 1000000, CHECK_READS = 4 };
 
 static Err *session_lost(const Connection *connection)
 {
@@ -23,6 +23,21 @@ static const char *field_text(const Connection *connection, const PGresult *rows
 {
     const char *const text = connection->pq->PQresultErrorField(rows, field);
     return text ? text : "";
+}
+
+Err *connection_check(Connection *connection)
+{
+    /* A server that ends a session says why, and then closes it: two reads. */
+    for (int i = 0; i < CHECK_READS; i++) {
+        if (!connection->session || connection->pq->PQstatus(connection->session) == CONNECTION_BAD)
+            return session_lost(connection);
+        struct pollfd socket = {.fd = connection->pq->PQsocket(connection->session), .events = POLLIN};
+        if (poll(&socket, 1, 0) <= 0)
+            return NULL;
+        if (!connection->pq->PQconsumeInput(connection->session))
+            return session_lost(connection);
+    }
+    return NULL;
 }
 
 /* The server's own words, classed by SQLSTATE. Without one libpq itself has given up: the session is lost. */

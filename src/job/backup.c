@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "db/backup_api.h"
 #include "db/server.h"
+#include "flow/ticker.h"
 #include "job/backup_priv.h"
 #include "job/cluster.h"
 #include "job/commit_note.h"
@@ -26,7 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTROL_TRIES = 10 }; /* two torn reads in a row are rare */
+enum {
+    CONTROL_TRIES = 10, /* two torn reads in a row are rare */
+    SESSION_LOOK_MS = 1000,
+};
 
 static void backup_done(Backup *backup)
 {
@@ -342,6 +346,35 @@ static void session_abandon(BackupSession **session)
     backup_api_abandon(session);
 }
 
+typedef struct SessionWatch {
+    Backup *backup;
+    Connection *connection; /* nobody else uses it while the copy goes on */
+} SessionWatch;
+
+static void session_look(void *arg)
+{
+    const SessionWatch *const watch = arg;
+    AUTO(err_free) Err *err = connection_check(watch->connection);
+    if (err)
+        counter_set(&watch->backup->session_lost, 1);
+}
+
+/* A session that ends takes its backup with it: hours of copying would then be for nothing. */
+static Err *copy_watched(Backup *backup, Connection *connection)
+{
+    SessionWatch watch = {backup, connection};
+    Ticker *ticker;
+    TRY(ticker_start(&ticker, SESSION_LOOK_MS, session_look, &watch));
+    Err *err = backup_copy(backup);
+    ticker_stop(&ticker);
+    Err *lost = err && counter_get(&backup->session_lost) ? connection_check(connection) : NULL;
+    if (!lost)
+        return err;
+    err_free(&err);
+    return err_hint(err_doing(lost, "copying the files"),
+                    "the server's log says why it ended; then run the backup again");
+}
+
 static Err *backup_online(Backup *backup)
 {
     AUTO(db_close) Connection *connection = NULL;
@@ -352,7 +385,7 @@ static Err *backup_online(Backup *backup)
     TRY(label_choose(backup));
     TRY(server_start(&session, backup, connection));
     TRY(begin_write(backup));
-    TRY(backup_copy(backup));
+    TRY(copy_watched(backup, connection));
     TRY(backup_side_store(backup, connection));
     TRY(control_store_last(backup));
     TRY(server_stop(backup, TAKE(session)));

@@ -137,6 +137,7 @@ static Err *unit_work(void *arg, Pool *pool, void *state, void *given)
 {
     (void)arg;
     CopyUnit *const unit = given;
+    ((CopyWorker *)state)->pool = pool;
     if (unit->large)
         return backup_file_copy(unit->part, state, unit->large->path, unit->large->size_bytes);
     for (size_t i = 0; i < unit->batch->count; i++) {

@@ -140,6 +140,16 @@ static Err *chunk_store(const Reading *reading, Span chunk, uint64_t offset, boo
     return NULL;
 }
 
+/* Asked between frames: at a high level a unit takes minutes. */
+static Err *go_on_check(const CopyWorker *worker)
+{
+    if (worker->pool)
+        TRY(pool_check(worker->pool));
+    if (counter_get(&worker->backup->session_lost))
+        return ERR(AWAY, "the server has ended the session of this backup");
+    return NULL;
+}
+
 static Err *part_read(Reading *reading)
 {
     CopyWorker *const worker = reading->worker;
@@ -149,6 +159,7 @@ static Err *part_read(Reading *reading)
         const uint64_t left = part->limit - at;
         const size_t wanted = left < FRAME_PLAIN_MAX ? (size_t)left : FRAME_PLAIN_MAX;
         size_t read = 0;
+        TRY(go_on_check(worker));
         TRY(source_read(&read, reading->file, worker->chunk, wanted, at));
         if (read == 0)
             break;

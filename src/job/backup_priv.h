@@ -37,6 +37,8 @@ typedef struct Backup {
     Counter packs_begun;
     PackWriter *own_packs; /* of the main thread: manifest and side data */
 
+    Counter session_lost; /* not 0: the server has ended the backup, and the copy is worth nothing */
+
     Lock lock;     /* over what workers leave behind when they end: */
     Buf packs;     /* of PackUse */
     Buf bad_pages; /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
@@ -57,6 +59,7 @@ typedef struct Suspect {
 
 typedef struct CopyWorker {
     Backup *backup;
+    const Pool *pool; /* NULL: nobody else works */
     PackWriter *packs;
     uint8_t *chunk; /* FRAME_PLAIN_MAX bytes */
     Buf bad_pages;  /* of BadPage */

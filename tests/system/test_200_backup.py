@@ -1,9 +1,11 @@
 """Full backups of running servers: what comes back from them, and what happens when something is wrong."""
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -118,6 +120,33 @@ def test_the_server_dies_meanwhile(backups, protected):
     assert process.returncode == 10, err
     assert backups.committed() == []
     backups.read('verify')
+
+
+@pytest.mark.majors(15)
+def test_a_lost_session_is_noticed_while_files_are_copied(backups, protected):
+    """The server lives on and has ended the backup: what would be copied from here on could not be used."""
+    backing_up.ballast(protected, 128)
+    process = backups.begin('--jobs=1')
+    protected.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pgstrata'")
+    begun = time.monotonic()
+    err = process.communicate(timeout=60)[1]
+    assert time.monotonic() - begun < 5
+    assert process.returncode == 10 and 'is lost' in err and "the server's log says why" in err, err
+    assert backups.committed() == []
+
+
+@pytest.mark.majors(15)
+def test_ctrl_c_is_looked_at_between_frames(backups, protected):
+    """One part of a large file keeps a worker for minutes at a high level."""
+    path = protected.data / 'ballast'
+    path.write_bytes(random.Random(1).randbytes(1 << 20) * 100)
+    pgcluster.own_by_server_user(path)
+    process = backups.begin('--jobs=1', '--compress-level=22')
+    time.sleep(0.5)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130 and time.monotonic() - begun < 2
 
 
 @pytest.mark.majors(15)
