@@ -81,7 +81,8 @@ static Err *backup_open(Backup *backup)
     record->major = backup->generation.major;
     record->offline = backup->options->offline;
     record->note = backup->options->note ? backup->options->note : "";
-    record->server_version = "";
+    /* A server that runs says more; a stopped one is known by its major. */
+    record->server_version = arena_textf(backup->arena, "%u", backup->generation.major);
     return source_local_open(&backup->source, cluster->pgdata);
 }
 

@@ -288,6 +288,7 @@ def test_an_offline_backup_starts_without_any_archive(backups, protected, cluste
     protected.start().stop()
     label, _ = backups.make('--offline')
     backups.read('verify')
+    assert f'PostgreSQL {major}, stopped,' in backups.pgstrata('info', label).out
     copy = clusters.adopt(major, backups.copy(label, clusters))
     copy.configure({'archive_mode': 'off'})
     copy.start()
