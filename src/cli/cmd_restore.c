@@ -244,6 +244,8 @@ static Err *options_fill(RestoreCall *restore)
     options->to_dir = setting(restore, OPT_TO_DIR);
     options->standby = settings_flag(settings, OPT_STANDBY);
     options->start = settings_flag(settings, OPT_START);
+    if (options->to_dir && args_find(restore->call->args, OPT_PORT))
+        options->port = (uint16_t)settings_number(settings, OPT_PORT, restore->cluster.name);
     options->isolate = settings_flag(settings, OPT_ISOLATE);
     options->takeover = settings_flag(settings, OPT_TAKEOVER);
     options->delta = settings_flag(settings, OPT_DELTA);
@@ -275,6 +277,8 @@ static void estimate_show(Output *out, const RestoreResult *result)
 static void reached_show(const RestoreCall *restore, const RestoreResult *result)
 {
     Output *const out = restore->call->output;
+    if (result->port)
+        output_text(out, "the server listens on port %u\n", result->port);
     if (!result->is_started)
         output_text(out, "start the server; when it has reached the target it will %s\n",
                     restore->options.standby ? "go on following the archive"
@@ -312,6 +316,7 @@ static void result_json(const RestoreCall *restore, const RestoreResult *result)
     json_object_set_new(to, "end_lsn", json_string(lsn_text(result->end_lsn).text));
     json_object_set_new(to, "end_time", time_json(result->end_time));
     json_object_set_new(to, "is_pinned", json_boolean(result->is_pinned));
+    json_object_set_new(to, "port", result->port ? json_integer(result->port) : json_null());
     if (!result->has_reached)
         return;
     json_object_set_new(to, "reached_lsn", json_string(lsn_text(result->reached_lsn).text));

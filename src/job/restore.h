@@ -62,6 +62,8 @@ typedef struct RestoreOptions {
     const char *primary_conninfo; /* for a standby; NULL: it follows the archive alone */
     bool standby;
     bool start;
+    uint16_t
+        port; /* where a copy shall listen; 0: with `start` one that is free, else as the backup has it */
     bool isolate;
     bool takeover;
     bool delta; /* over what is in to_dir already */
@@ -88,6 +90,7 @@ typedef struct RestoreResult {
     bool is_pinned;      /* the end stands in recovery_target_lsn instead of the target */
     uint64_t salvaged_segments;
     bool is_started;
+    uint16_t port;    /* that was set for it; 0: it listens where the backup says */
     bool has_reached; /* the server has answered: */
     Lsn reached_lsn;
     Instant reached_time; /* INSTANT_NONE: it has replayed no commit */

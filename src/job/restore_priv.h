@@ -6,6 +6,7 @@
 
 #include "job/restore.h"
 #include "job/wal_window.h"
+#include "pg/conf_file.h"
 #include "repo/pack.h"
 #include "repo/plan.h"
 
@@ -128,6 +129,11 @@ MUST Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *fold
 /* ---- restore_ahead.c: what is asked for may be too new for the archive */
 /* restore_way_find() as it will be once the target's own pg_wal is salvaged. */
 MUST Err *restore_way_look(Restore *restore);
+
+/* ---- restore_port.c */
+/* The port that must be set for the restored server; 0: the one that its configuration has. LIMIT: none is free. */
+MUST Err *restore_port_choose(uint16_t *out, const Restore *restore, const PgConf *conf,
+                              const PgConf *automatic);
 
 /* ---- restore_start.c: starts the server and asks what was reached */
 /* postgresql.conf in Debian's place for a data directory ".../15/main"; NULL where the directory has its own. */

@@ -216,7 +216,9 @@ static Err *demands_write(Writing *writing, Span old_automatic)
     };
     for (size_t i = 0; i < COUNT_OF(demands); i++)
         TRY(demand_write(writing, &demands[i], &conf.conf, &automatic));
-    return NULL;
+    uint16_t *const port = &writing->restore->result.port;
+    TRY(restore_port_choose(port, writing->restore, &conf.conf, &automatic));
+    return *port ? pg_conf_add(&writing->conf, "port", arena_textf(writing->arena, "%u", *port)) : NULL;
 }
 
 /* ---- a copy */

@@ -53,6 +53,23 @@ def test_it_shuts_down_at_the_target(story):
     story.check(data, story.shadow.at(mark='here'))
 
 
+@pytest.mark.majors(15)
+def test_a_copy_is_started_beside_the_running_original(story):
+    """It listens on the next port that is free, and on it again after the next start; or where it is told to."""
+    story.archive_all()
+    wanted = pgcluster.free_port()
+    for args in ([], [f'--port={wanted}']):
+        data, run = story.restore('--start', '--output=json', *args)
+        copy = story.clusters.adopt(story.major, data)
+        copy.run, copy.port, copy.overrides = story.cluster.run, json.loads(run.out)['port'], {}
+        assert copy.port != story.cluster.port and (not args or copy.port == wanted)
+        shadow.compare(copy, story.shadow.at())
+        copy.restart()
+        assert copy.value('show port') == str(copy.port)
+        copy.stop()
+    assert story.cluster.value('select 1') == 1
+
+
 @pytest.mark.majors(13, 18)
 def test_the_end_of_a_backup_is_a_target(story):
     story.work(seed=2)
