@@ -125,6 +125,8 @@ static void way_show(const RestoreCall *restore, const RestoreResult *result)
     output_text(out, "WAL: %llu segment%s, to LSN %s on timeline %u\n",
                 (unsigned long long)result->wal_segments, result->wal_segments == 1 ? "" : "s",
                 lsn_text(result->end_lsn).text, result->timeline.id);
+    output_text(out, "room: at most %s are needed, %s are free at %s\n", size_text(result->needed_bytes).text,
+                size_text(result->free_bytes).text, result->data_directory);
     if (!restore->options.standby)
         asked_show(restore, result, "will get");
 }
@@ -310,6 +312,8 @@ static void result_json(const RestoreCall *restore, const RestoreResult *result)
     json_object_set_new(to, "is_clone", json_boolean(result->is_clone));
     json_object_set_new(to, "dry_run", json_boolean(restore->options.dry_run));
     json_object_set_new(to, "size_bytes", json_integer((json_int_t)result->backup.size_bytes));
+    json_object_set_new(to, "needed_bytes", json_integer((json_int_t)result->needed_bytes));
+    json_object_set_new(to, "free_bytes", json_integer((json_int_t)result->free_bytes));
     json_object_set_new(to, "copied_bytes", json_integer((json_int_t)result->copied_bytes));
     json_object_set_new(to, "wal_segments", json_integer((json_int_t)result->wal_segments));
     json_object_set_new(to, "target", output_json_text(restore->options.target_text));

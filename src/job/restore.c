@@ -116,6 +116,7 @@ static Err *run(Restore *restore)
     TRY(restore_place_judge(restore));
     TRY(damage_explain(restore_way_look(restore)));
     TRY(restore_tablespaces_find(restore));
+    TRY(damage_explain(restore_room_check(restore)));
     if (options->announce)
         TRY(options->announce(options->person, &restore->result));
     return options->dry_run ? NULL : damage_explain(work(restore));

@@ -81,6 +81,8 @@ typedef struct RestoreResult {
     Timeline timeline;
     const char *data_directory;
     bool is_clone;
+    uint64_t needed_bytes; /* room for the copy in the data directory's file system, at most; … */
+    uint64_t free_bytes;   /* … and what is free there */
     uint64_t copied_bytes; /* written; the rest was right already */
     uint64_t wal_segments; /* that recovery will ask for */
     Lsn end_lsn;           /* what is replayed ends here */

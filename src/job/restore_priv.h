@@ -108,6 +108,9 @@ MUST char *restore_path(const Restore *restore, const char *path, Arena *arena);
 MUST Err *restore_tablespaces_find(Restore *restore);
 const char *restore_tablespace_folder(const Restore *restore, Oid oid);
 
+/* ---- restore_room.c: fills result.needed_bytes and free_bytes. REFUSED: the copy would not fit. */
+MUST Err *restore_room_check(Restore *restore);
+
 /* ---- restore_copy.c: files, folders, links. Gives out the control file's content, which it does not write. */
 MUST Err *restore_copy(Buf *out_control, Restore *restore);
 

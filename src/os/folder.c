@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static void dir_close(DIR **dir)
@@ -260,6 +261,20 @@ Err *folder_remove_all(const char *path)
     return folder_remove(path);
 }
 
+/* The types of linux/magic.h, and of OpenZFS and bcachefs, which are not in it everywhere. */
+static bool may_compress(const char *path)
+{
+    static const uint32_t types[] = {0x9123683e /* btrfs */, 0x2fc12fc1 /* zfs */, 0xca451a4e /* bcachefs */};
+    struct statfs fs;
+    if (statfs(path, &fs) != 0)
+        return true; /* nothing is known of it */
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        if ((uint32_t)fs.f_type == types[i])
+            return true;
+    }
+    return false;
+}
+
 Err *folder_room(FolderRoom *out, const char *path)
 {
     struct statvfs fs;
@@ -267,7 +282,8 @@ Err *folder_room(FolderRoom *out, const char *path)
     if (statvfs(path, &fs) != 0)
         return ERR_OS("asking for the room at %s", path);
     *out = (FolderRoom){.free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize,
-                        .total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize};
+                        .total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize,
+                        .may_compress = may_compress(path)};
     return NULL;
 }
 

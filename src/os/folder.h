@@ -43,6 +43,7 @@ MUST Err *folder_remove_all(const char *path);
 typedef struct FolderRoom {
     uint64_t free_bytes; /* for users without privileges */
     uint64_t total_bytes;
+    bool may_compress; /* it holds more bytes of files than that (btrfs, zfs, bcachefs) */
 } FolderRoom;
 
 /* Room on the file system that the folder is on. */

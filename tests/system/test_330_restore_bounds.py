@@ -1,5 +1,6 @@
 """restore at its bounds: other majors, root, full disks, links in the way, what --dry-run says."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -53,7 +54,8 @@ def test_root_becomes_the_servers_user(story):
 def test_a_full_disk_leaves_no_cluster(story):
     data = story.clusters.folder / 'small'
     data.mkdir()
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', data], check=True)
+    # There is room for the bytes, which is looked at before, and not for all the names.
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64m,nr_inodes=400', 'tmpfs', data], check=True)
     try:
         pgcluster.own_by_server_user(data)
         data.chmod(0o700)
@@ -118,3 +120,33 @@ def test_configuration_from_elsewhere_is_copied_into_a_clone(pgstrata, clusters,
     data, _ = story.restore()
     assert '\ndata_directory' not in (data / 'postgresql.conf').read_text()
     story.check(data, story.shadow.at())
+
+
+@pytest.mark.majors(15)
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can mount a small file system')
+def test_room_is_looked_at_before_anything_is_copied(pgstrata, clusters, major):
+    """Blocks of zeros take no room, and what is restored over gives it back."""
+    story = restoring.Protected(pgstrata, clusters, major)
+    hole = story.cluster.data / 'hole'
+    hole.touch(0o600)
+    os.truncate(hole, 1 << 30)
+    pgcluster.own_by_server_user(hole)
+    story.backup()
+    story.archive_all()
+    small = clusters.folder / 'small'
+    small.mkdir()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=40m', 'none', small], check=True)
+    try:
+        pgcluster.own_by_server_user(small)
+        filler = small / 'filler'
+        filler.write_bytes(bytes(20 << 20))
+        for args in ([], ['--dry-run']):
+            run = story.pgstrata('restore', f'--to-dir={small}/copy', *args, code=7)
+            assert re.search(rf'takes 2\d\.\d MB in {small}/copy, where 2\d\.\d MB are free', run.err), run
+            assert not (small / 'copy').exists()
+        filler.unlink()
+        run = story.pgstrata('restore', f'--to-dir={small}/copy')
+        assert 'room: at most 2' in run.out and f'are free at {small}/copy' in run.out
+        story.pgstrata('restore', f'--to-dir={small}/copy', '--delta', '--yes')
+    finally:
+        subprocess.run(['umount', '-l', small], check=True)
