@@ -30,6 +30,8 @@
 enum {
     CONTROL_TRIES = 10, /* two torn reads in a row are rare */
     SESSION_LOOK_MS = 1000,
+    CHECKPOINT_BYTES_MAX =
+        256, /* the record has 114 (xlog.c, CreateCheckPoint), and page headers may stand in it */
 };
 
 static void backup_done(Backup *backup)
@@ -62,6 +64,20 @@ static Err *generation_of(Backup *backup)
     return err;
 }
 
+/* A server that was shut down starts from the checkpoint that ended it, whose record may go on in the next segment. A
+ * standby replays what it has got, wherever that ends: of its WAL all is taken. */
+static FilterOptions filter_of(const Backup *backup)
+{
+    const ControlFile *const control = &backup->control;
+    FilterOptions filter = {.version = *control->version, .keeps_wal = backup->options->offline};
+    if (control->state == CONTROL_SHUT_DOWN) {
+        filter.wal_segment_bytes = backup->generation.segment_bytes;
+        filter.wal_first = control->checkpoint.redo.at / filter.wal_segment_bytes;
+        filter.wal_last = (control->checkpoint_lsn.at + CHECKPOINT_BYTES_MAX) / filter.wal_segment_bytes;
+    }
+    return filter;
+}
+
 static Err *backup_open(Backup *backup)
 {
     const ClusterOptions *const cluster = backup->cluster;
@@ -73,8 +89,7 @@ static Err *backup_open(Backup *backup)
     TRY(generation_of(backup));
     backup->wal =
         (WalStore){.set = backup->set, .options = cluster->repos, .generation = &backup->generation};
-    backup->filter =
-        (FilterOptions){.version = *backup->control.version, .keeps_wal = backup->options->offline};
+    backup->filter = filter_of(backup);
     backup->rules.has_checksums = backup->control.data_checksum_version != 0;
     BackupRecord *const record = &backup->record;
     record->has_checksums = backup->rules.has_checksums;

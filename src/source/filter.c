@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "pg/pgdata_path.h"
+#include "pg/wal_name.h"
 
 /* Such a folder may be a link to a faster disk; restored, it is a plain folder again, as in the server's own backups. */
 static SourceVerdict emptied_verdict(SourceItem *item)
@@ -17,6 +18,15 @@ static SourceVerdict emptied_verdict(SourceItem *item)
     return SOURCE_EMPTY;
 }
 
+static bool is_wanted_wal(const char *name, const FilterOptions *options)
+{
+    WalName wal;
+    if (!options->wal_segment_bytes || !wal_name_matches(&wal, name, options->wal_segment_bytes) ||
+        wal.kind == WAL_NAME_HISTORY)
+        return options->keeps_wal;
+    return options->keeps_wal && wal.segment >= options->wal_first && wal.segment <= options->wal_last;
+}
+
 /* Everything but what depends on other names of the folder. */
 static SourceVerdict kind_verdict(SourceItem *item, const char *folder, PgdataKind kind,
                                   const FilterOptions *options)
@@ -25,8 +35,8 @@ static SourceVerdict kind_verdict(SourceItem *item, const char *folder, PgdataKi
         return emptied_verdict(item);
     if (kind == PGDATA_WAL_FOLDER && *folder)
         return SOURCE_EMPTY;
-    if (kind == PGDATA_WAL_FILE && options->keeps_wal && item->kind == SOURCE_FILE &&
-        text_equal(folder, "pg_wal"))
+    if (kind == PGDATA_WAL_FILE && item->kind == SOURCE_FILE && text_equal(folder, "pg_wal") &&
+        is_wanted_wal(item->name, options))
         return SOURCE_TAKE;
     return pgdata_kind_is_backed_up(kind) ? SOURCE_TAKE : SOURCE_SKIP;
 }

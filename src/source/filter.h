@@ -17,6 +17,9 @@
 typedef struct FilterOptions {
     PgVersion version; /* of the cluster: other versions' folders of a tablespace are not ours */
     bool keeps_wal;    /* take the files of pg_wal: an offline backup starts from them */
+    /* Of the segments in pg_wal only these numbers: the others are recycled, or of earlier days. 0 bytes: all. */
+    uint32_t wal_segment_bytes;
+    uint64_t wal_first, wal_last;
 } FilterOptions;
 
 /* Sets the verdicts of the items of the folder `path`; a link in place of a folder that is emptied becomes a folder. */

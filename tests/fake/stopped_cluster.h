@@ -110,7 +110,7 @@ static inline void stopped_cluster_begin(StoppedCluster *cluster)
     fixture_read(&control, 15, "pg_control.shut_down");
     cluster_file(cluster, "global/pg_control", buf_span(&control));
     cluster_file(cluster, "PG_VERSION", fixture_text("15\n"));
-    cluster_file(cluster, "pg_wal/000000010000000000000001", fixture_text("not looked at"));
+    cluster_file(cluster, "pg_wal/00000003000000000000000B", fixture_text("not looked at"));
     for (size_t i = 0; i < COUNT_OF(cluster->repo_options); i++)
         cluster->repo_options[i] = (RepoOptions){.name = i ? "r2" : "r1",
                                                  .url = i ? "held://r2" : cluster->repo,

@@ -285,11 +285,18 @@ def test_an_offline_backup_starts_without_any_archive(backups, protected, cluste
     protected.crash()
     _, run = backups.make('--offline', code=7)
     assert 'was not shut down cleanly' in run.err
-    protected.start().stop()
+    protected.start()
+    for _ in range(4):
+        archiving.end_segment(backups.archive, protected)
+        protected.sql('checkpoint')
+    protected.stop()
     label, _ = backups.make('--offline')
     backups.read('verify')
     assert f'PostgreSQL {major}, stopped,' in backups.pgstrata('info', label).out
-    copy = clusters.adopt(major, backups.copy(label, clusters))
+    data = backups.copy(label, clusters)
+    segments = [path.name for path in sorted((data / 'pg_wal').iterdir()) if path.is_file()]
+    assert len(segments) == 1 < len([path for path in (protected.data / 'pg_wal').iterdir() if path.is_file()])
+    copy = clusters.adopt(major, data)
     copy.configure({'archive_mode': 'off'})
     copy.start()
     shadow.compare(copy, log.at())

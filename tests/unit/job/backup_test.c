@@ -168,6 +168,7 @@ static void test_backup__leaves_out_what_a_server_makes_anew(void **state)
     AUTO(stored_done) Stored stored = {0};
     stopped_cluster_make(&stored.cluster);
     cluster_file(&stored.cluster, "postmaster.opts", fixture_text("x"));
+    cluster_file(&stored.cluster, "pg_wal/00000003000000000000000C", fixture_text("recycled"));
     cluster_file(&stored.cluster, "pg_stat_tmp/global.tmp", fixture_text("x"));
     cluster_file(&stored.cluster, "base/pgsql_tmp/pgsql_tmp1.0", fixture_text("x"));
     stored_make(&stored);
@@ -176,7 +177,8 @@ static void test_backup__leaves_out_what_a_server_makes_anew(void **state)
     assert_null(stored_find(&stored, "base/pgsql_tmp/pgsql_tmp1.0"));
     assert_non_null(stored_find(&stored, "pg_stat_tmp"));
     assert_non_null(
-        stored_find(&stored, "pg_wal/000000010000000000000001")); /* it is stopped: no archive has it */
+        stored_find(&stored, "pg_wal/00000003000000000000000B")); /* it is stopped: no archive has it */
+    assert_null(stored_find(&stored, "pg_wal/00000003000000000000000C"));
 }
 
 static void test_backup__refuses_a_server_that_may_run(void **state)

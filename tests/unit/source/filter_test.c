@@ -106,6 +106,21 @@ static void test_filter__takes_wal_only_where_it_is_wanted(void **state)
            &offline);
 }
 
+static void test_filter__takes_only_the_segments_a_start_needs(void **state)
+{
+    (void)state;
+    FilterOptions some = offline;
+    some.wal_segment_bytes = 16 << 20;
+    some.wal_first = 3;
+    some.wal_last = 4;
+    expect("pg_wal",
+           NAMES("000000010000000000000002", "000000010000000000000003", "000000020000000000000004",
+                 "000000020000000000000005", "00000002.history", "archive_status/"),
+           "000000010000000000000003 000000020000000000000004 00000002.history archive_status/0", &some);
+    some.keeps_wal = false;
+    expect("pg_wal", NAMES("000000010000000000000003", "00000002.history"), "", &some);
+}
+
 static void test_filter__makes_a_folder_of_a_linked_one_that_is_emptied(void **state)
 {
     (void)state;
@@ -124,4 +139,5 @@ UNIT_MAIN(cmocka_unit_test(test_filter__keeps_only_the_init_fork_of_unlogged_rel
           cmocka_unit_test(test_filter__drops_temporary_relations_and_files),
           cmocka_unit_test(test_filter__empties_what_does_not_outlive_a_server),
           cmocka_unit_test(test_filter__takes_wal_only_where_it_is_wanted),
+          cmocka_unit_test(test_filter__takes_only_the_segments_a_start_needs),
           cmocka_unit_test(test_filter__makes_a_folder_of_a_linked_one_that_is_emptied))
