@@ -30,7 +30,7 @@ import reader  # noqa: E402
 GENERATION = 'main/g1'
 TABLESPACES = 'pgstrata.tablespaces'    # where restore puts the tablespaces of a clone
 # What restore adds to the files of the backup, replaces or leaves out.
-RESTORE_CHANGES = {'postgresql.auto.conf', 'recovery.signal', 'standby.signal', 'tablespace_map', 'pgstrata.plan',
+RESTORE_CHANGES = {'postgresql.auto.conf', 'recovery.signal', 'standby.signal', 'tablespace_map', 'pgstrata.plan', 'pgstrata.recovery',
                    'pgstrata.clone'}
 
 
