@@ -108,13 +108,28 @@ static Err *damage_explain(Err *err)
                : err;
 }
 
+/* The old server's WAL is saved also where the restore is refused for now, if the person has agreed to it beforehand; and
+ * the archive has the last word: a look does not know the histories that salvage brings. */
+static Err *way_find(Restore *restore)
+{
+    const RestoreOptions *const options = restore->options;
+    const bool is_agreed = !options->dry_run && !options->confirm && !options->no_salvage;
+    Err *err = restore_way_look(restore);
+    if (!err_is(err, ERR_GAP) || restore->place.ground == GROUND_FREE || !is_agreed)
+        return err;
+    err_free(&err);
+    TRY(restore_salvage(restore));
+    restore->unarchived = NULL;
+    return restore_way_find(restore);
+}
+
 static Err *run(Restore *restore)
 {
     const RestoreOptions *const options = restore->options;
     TRY(restore_place_rights(restore));
     TRY(from_open(restore));
     TRY(restore_place_judge(restore));
-    TRY(damage_explain(restore_way_look(restore)));
+    TRY(damage_explain(way_find(restore)));
     TRY(restore_tablespaces_find(restore));
     TRY(damage_explain(restore_room_check(restore)));
     if (options->announce)

@@ -227,7 +227,8 @@ Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *folder)
             name.kind != WAL_NAME_SEGMENT || !is_wanted(&salvage, name))
             continue;
         Err *err = segment_look(&bytes, &salvage, name);
-        if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND)) /* recycled for later, or gone by now */
+        /* Recycled for later, made ahead, gone by now, or damaged: salvage itself says more. */
+        if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_UNSUPPORTED))
             err_free(&err);
         TRY(err);
         if (bytes)

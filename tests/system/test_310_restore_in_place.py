@@ -89,6 +89,7 @@ def test_what_would_be_lost_is_asked_for(story):
     shutil.rmtree(data)
     story.pgstrata('restore')
     running_again(story, story.shadow.at())
+    story.archive_all()
     clone, _ = story.restore()
     run = story.pgstrata('restore', f'--to-dir={clone}', code=7)
     assert f'{clone} holds a copy of cluster main' in run.err

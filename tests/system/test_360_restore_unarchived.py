@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import pgcluster
 import restoring
 import shadow
 
@@ -30,6 +31,10 @@ def test_a_look_counts_in_what_would_be_salvaged(story):
     """The answer of --dry-run is the one that the restore gives; the archive stays as it is."""
     newest(story)
     story.cluster.crash()
+    wal = story.cluster.data / 'pg_wal'
+    ahead = wal / f'{int(max(path.name for path in wal.glob("0" * 7 + "1" + "?" * 16)), 16) + 1:024X}'
+    ahead.write_bytes(bytes(16 << 20))      # as checkpoints make segments for later
+    pgcluster.own_by_server_user(ahead)
     held = story.archive.objects()
     look = story.pgstrata('restore', '--dry-run', '--target-name=newest')
     assert 'asked restore point "newest", will get' in look.out
