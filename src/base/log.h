@@ -4,7 +4,7 @@
 /*
  * base/log.h - the hook through which lower rooms say something to the person who watches
  *
- * Errors are not logged, they are returned; warnings that belong to a result are data (job/report.h). What is left:
+ * Errors are not logged, they are returned; warnings that belong to a result are data (cluster/report.h). What is left:
  * a retry that is going on, a wait, and debug lines. Without a hook nothing is said. The program's main sets the
  * hook once, before any thread starts; the hook must be able to serve several threads.
  */

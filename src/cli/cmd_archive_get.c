@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "cli/command.h"
 #include "conf/resolve.h"
-#include "job/archive_get.h"
+#include "archive/archive_get.h"
 
 Err *cmd_archive_get(CommandCall *call)
 {

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "cli/command.h"
 #include "conf/resolve.h"
-#include "job/archive_push.h"
+#include "archive/archive_push.h"
 
 Err *cmd_archive_push(CommandCall *call)
 {

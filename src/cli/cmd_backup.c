@@ -5,7 +5,7 @@
 #include "cli/local_time.h"
 #include "cli/watch.h"
 #include "conf/resolve.h"
-#include "job/backup.h"
+#include "backup/backup.h"
 #include "os/user.h"
 
 #include <string.h>

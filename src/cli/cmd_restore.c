@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
-#include "job/restore.h"
+#include "restore/restore.h"
 
 #include "base/text.h"
 #include "cli/command.h"

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "conf/resolve.h"
-#include "job/takeover.h"
+#include "archive/takeover.h"
 
 static Err *timeline_parse(Timeline *out, const char *word)
 {

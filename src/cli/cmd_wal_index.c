@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/local_time.h"
 #include "conf/resolve.h"
-#include "job/wal_show.h"
+#include "archive/wal_show.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "cli/command.h"
-#include "job/options.h"
+#include "cluster/options.h"
 
 /* What the command does for one cluster; what machines shall know of it goes into `to`. */
 typedef Err *EachClusterFn(CommandCall *call, const ClusterOptions *cluster, json_t *to);

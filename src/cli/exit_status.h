@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "job/report.h"
+#include "cluster/report.h"
 
 enum {
     EXIT_DONE = 0,

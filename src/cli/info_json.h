@@ -4,7 +4,7 @@
 /* cli/info_json.h - what info knows as JSON; names and types are promised by OUTPUT_SCHEMA */
 #pragma once
 
-#include "job/freshness.h"
+#include "archive/freshness.h"
 #include "job/info.h"
 #include "job/info_details.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "job/report.h"
+#include "cluster/report.h"
 
 #include <jansson.h>
 

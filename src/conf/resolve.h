@@ -5,7 +5,7 @@
 #pragma once
 
 #include "conf/settings.h"
-#include "job/options.h"
+#include "cluster/options.h"
 
 /* The cluster that --cluster names, or the only one. USAGE: none, several, unknown (with the nearest), a repository
  * without a URL, settings that contradict each other. */

@@ -13,8 +13,8 @@
 #pragma once
 
 #include "base/arena.h"
-#include "job/options.h"
-#include "job/report.h"
+#include "cluster/options.h"
+#include "cluster/report.h"
 
 typedef enum CheckVerdict { CHECK_GOOD, CHECK_WARNING, CHECK_FAULT, CHECK_SKIPPED } CheckVerdict;
 

@@ -4,8 +4,8 @@
 /* The check's questions about what is stored, and about the room that is left. */
 #include "base/text.h"
 #include "job/check_priv.h"
-#include "job/commit_note.h"
-#include "job/freshness.h"
+#include "cluster/commit_note.h"
+#include "archive/freshness.h"
 #include "job/info.h"
 #include "os/clock.h"
 #include "os/folder.h"

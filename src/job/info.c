@@ -3,7 +3,7 @@
 #include "job/info.h"
 
 #include "base/text.h"
-#include "job/cluster.h"
+#include "cluster/cluster.h"
 #include "job/info_priv.h"
 
 #include <stdlib.h>

@@ -12,9 +12,9 @@
  */
 #pragma once
 
-#include "job/lineage.h"
-#include "job/options.h"
-#include "job/report.h"
+#include "archive/lineage.h"
+#include "cluster/options.h"
+#include "cluster/report.h"
 #include "repo/backup_set.h"
 #include "repo/wal_archive.h"
 

@@ -8,7 +8,7 @@
  * where it left production; what it shares with production was told there.
  */
 #include "job/info_priv.h"
-#include "job/wal_window.h"
+#include "archive/wal_window.h"
 
 #include <stdlib.h>
 #include <string.h>

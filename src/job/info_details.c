@@ -3,7 +3,7 @@
 #include "job/info_details.h"
 
 #include "base/text.h"
-#include "job/cluster.h"
+#include "cluster/cluster.h"
 
 static void draw_add(Buf *draws, const PackUse *use)
 {

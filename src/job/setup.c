@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 #include "db/settings.h"
-#include "job/cluster.h"
-#include "job/wal_store.h"
+#include "cluster/cluster.h"
+#include "archive/wal_store.h"
 #include "os/clock.h"
 #include "os/folder.h"
 #include "os/path.h"

@@ -6,7 +6,7 @@
  *
  * Three steps, each of which may be repeated at will: the repositories get the cluster's generation, its rightful
  * timeline and the histories of the timelines before it; the server gets the settings that archiving needs; it is
- * restarted where they need it. Whether it all works is proven by job/proof.h. Nothing is changed while planning.
+ * restarted where they need it. Whether it all works is proven by archive/proof.h. Nothing is changed while planning.
  *
  * An archive_command (or archive_library) that is not ours may be somebody's only backup: it stays unless
  * SetupOptions.take_over says otherwise.
@@ -14,7 +14,7 @@
 #pragma once
 
 #include "db/server.h"
-#include "job/options.h"
+#include "cluster/options.h"
 #include "repo/generation.h"
 
 typedef struct SetupOptions {

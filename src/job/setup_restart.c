@@ -3,7 +3,7 @@
 
 /* pg_ctl takes the server's options from its postmaster.opts, so a server comes back as it was started. */
 #include "base/text.h"
-#include "job/postmaster.h"
+#include "cluster/postmaster.h"
 #include "job/setup.h"
 #include "os/file.h"
 #include "os/path.h"

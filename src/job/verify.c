@@ -3,7 +3,7 @@
 #include "job/verify.h"
 
 #include "base/text.h"
-#include "job/cluster.h"
+#include "cluster/cluster.h"
 #include "job/verify_priv.h"
 #include "os/signal.h"
 

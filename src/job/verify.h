@@ -12,7 +12,7 @@
  * backup is a warning, as is what does not belong here; one before the first backup is a note.
  *
  * A backup that was begun and not committed is no damage, nor is the end of the archive: whether newer objects were lost
- * only the host that wrote them can know. Where this is that host, its notes of commits (job/commit_note.h) are held
+ * only the host that wrote them can know. Where this is that host, its notes of commits (cluster/commit_note.h) are held
  * against the repository: a commit that is gone, or another, is damage.
  *
  * Memory: an index a worker, 80 bytes a pack, the manifest's leaf being read.
@@ -21,8 +21,8 @@
 
 #include "base/arena.h"
 #include "flow/progress.h"
-#include "job/options.h"
-#include "job/report.h"
+#include "cluster/options.h"
+#include "cluster/report.h"
 #include "repo/label.h"
 #include "repo/repo.h"
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "flow/lock.h"
-#include "job/commit_note.h"
+#include "cluster/commit_note.h"
 #include "job/verify.h"
 #include "job/verify_object.h"
 #include "repo/backup_set.h"

@@ -11,7 +11,7 @@
  * Exit status 1 with the error.
  */
 #include "base/text.h"
-#include "job/cluster.h"
+#include "cluster/cluster.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/path.h"

@@ -11,8 +11,8 @@
 #pragma once
 
 #include "fake/folder.h"
-#include "job/backup.h"
-#include "job/cluster.h"
+#include "backup/backup.h"
+#include "cluster/cluster.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"

@@ -16,8 +16,8 @@
 #include "fake/stopped_cluster.h"
 #include "fake/wal.h"
 #include "fault/store_kinds.h"
-#include "job/archive_get.h"
-#include "job/archive_push.h"
+#include "archive/archive_get.h"
+#include "archive/archive_push.h"
 #include "repo/wal_object.h"
 
 #include <errno.h>

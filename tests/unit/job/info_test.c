@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "unit.h"
 
-#include "job/archive_unit.h"
-#include "job/backup_unit.h"
+#include "archive/archive_unit.h"
+#include "backup/backup_unit.h"
 #include "job/info.h"
 
 typedef struct Scene {

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * backup/backup_copy.c - all files, in parallel, into packs and manifest
+ *
+ * Two passes over the source. The first gathers only large files and hands them out in parts, the largest file first,
+ * so that no worker is left alone with one at the end. The second goes through everything in path order and collects
+ * small files into batches. Finished batches leave the window in the order they entered it, so the manifest is written
+ * in path order while the copy goes on, and memory holds the large files' names and WINDOW_BATCHES batches.
+ */
+#include "backup/backup_priv.h"
+
+#include "base/text.h"
+#include "flow/latch.h"
+#include "os/signal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LARGE_FILE_BYTES = 16 * 1024 * 1024, /* larger than this is copied in parts, first */
+    BATCH_BYTES_MAX =
+        4 * 1024 * 1024, /* about 10 ms of compression: small against a run, large against a hand-over */
+    BATCH_ITEMS_MAX = 256,
+    WINDOW_BATCHES = 64,
+};
+
+/* A large file and its parts; each part is a unit. */
+typedef struct LargeFile {
+    const char *path;
+    uint64_t size_bytes;
+    FilePart *parts;
+    size_t part_count;
+    Latch *latch;
+} LargeFile;
+
+/* What the manifest will say, in path order. */
+typedef struct CopyItem {
+    ManifestEntry entry; /* texts in the batch's arena */
+    FilePart part;       /* of a small file */
+    LargeFile *large;    /* or of a large one */
+} CopyItem;
+
+typedef struct Batch {
+    Arena *arena;
+    CopyItem items[BATCH_ITEMS_MAX];
+    size_t count;
+    uint64_t bytes;
+    Latch *latch;
+} Batch;
+
+/* What travels through the pool: a batch, or one part of a large file. */
+typedef struct CopyUnit {
+    Batch *batch;
+    LargeFile *large;
+    FilePart *part;
+} CopyUnit;
+
+typedef struct Copy {
+    Backup *backup;
+    Pool *pool;
+    ManifestWriter *manifest;
+    Buf large; /* of LargeFile, sorted by path for the second pass */
+    Batch *filling;
+    Batch *window[WINDOW_BATCHES]; /* a ring */
+    size_t window_first, window_count;
+} Copy;
+
+static Batch *batch_new(void)
+{
+    Batch *const batch = mem_new(sizeof *batch);
+    batch->arena = arena_new();
+    batch->latch = latch_new(1);
+    return batch;
+}
+
+static void batch_free(Batch **batch)
+{
+    if (!*batch)
+        return;
+    for (size_t i = 0; i < (*batch)->count; i++)
+        buf_done(&(*batch)->items[i].part.extents);
+    latch_free(&(*batch)->latch);
+    arena_free(&(*batch)->arena);
+    mem_free(batch);
+}
+
+static LargeFile *large_files(const Copy *copy)
+{
+    return (LargeFile *)copy->large.data;
+}
+
+static size_t large_count(const Copy *copy)
+{
+    return copy->large.len / sizeof(LargeFile);
+}
+
+static void copy_done(Copy *copy)
+{
+    for (size_t i = 0; i < large_count(copy); i++) {
+        LargeFile *const large = &large_files(copy)[i];
+        for (size_t k = 0; k < large->part_count; k++)
+            buf_done(&large->parts[k].extents);
+        latch_free(&large->latch);
+    }
+    buf_done(&copy->large);
+    batch_free(&copy->filling);
+    for (; copy->window_count > 0; copy->window_count--) {
+        batch_free(&copy->window[copy->window_first]);
+        copy->window_first = (copy->window_first + 1) % WINDOW_BATCHES;
+    }
+    manifest_writer_free(&copy->manifest);
+}
+
+/* -- the workers --------------------------------------------------------------------------------------------------- */
+
+static Err *worker_begin(void **state, void *arg)
+{
+    Backup *const backup = ((Copy *)arg)->backup;
+    const PackWriterSpec spec = {.stores = backup->set->stores,
+                                 .store_count = backup->set->count,
+                                 .root = &backup->generation.root,
+                                 .label = backup->record.label,
+                                 .packs_begun = &backup->packs_begun,
+                                 .codec = backup->wal.options[0].codec,
+                                 .level = backup->wal.options[0].compress_level};
+    PackWriter *packs = NULL;
+    TRY(pack_writer_new(&packs, &spec));
+    CopyWorker *const worker = mem_new(sizeof *worker);
+    *worker = (CopyWorker){.backup = backup, .packs = packs, .chunk = mem_new(FRAME_PLAIN_MAX)};
+    *state = worker;
+    return NULL;
+}
+
+static Err *unit_work(void *arg, Pool *pool, void *state, void *given)
+{
+    (void)arg;
+    CopyUnit *const unit = given;
+    ((CopyWorker *)state)->pool = pool;
+    if (unit->large)
+        return backup_file_copy(unit->part, state, unit->large->path, unit->large->size_bytes);
+    for (size_t i = 0; i < unit->batch->count; i++) {
+        CopyItem *const item = &unit->batch->items[i];
+        if (item->entry.kind != MANIFEST_FILE || item->large)
+            continue;
+        TRY(pool_check(pool));
+        TRY(backup_file_copy(&item->part, state, item->entry.path, item->entry.size_bytes));
+    }
+    return NULL;
+}
+
+static void unit_free(void *given)
+{
+    CopyUnit *unit = given;
+    latch_count_down(unit->large ? unit->large->latch : unit->batch->latch);
+    mem_free(&unit);
+}
+
+static void bad_pages_keep(Backup *backup, const CopyWorker *worker)
+{
+    const BadPage *const bad = (const BadPage *)worker->bad_pages.data;
+    backup->record.bad_page_count += worker->bad_page_count;
+    for (size_t i = 0; i < worker->bad_pages.len / sizeof *bad; i++) {
+        if (backup->bad_pages.len / sizeof *bad >= BAD_PAGES_LISTED_MAX)
+            return;
+        const BadPage kept = {arena_text(backup->arena, bad[i].path), bad[i].block, ""};
+        buf_add(&backup->bad_pages, &kept, sizeof kept);
+    }
+}
+
+static Err *worker_end(void *state)
+{
+    CopyWorker *const worker = state;
+    Backup *const backup = worker->backup;
+    TRY(pack_finish(worker->packs));
+    lock_take(&backup->lock);
+    backup_packs_keep(backup, worker->packs);
+    bad_pages_keep(backup, worker);
+    for (size_t i = 0; i < worker->suspect_count; i++) {
+        const Suspect *const from = &worker->suspects[i];
+        const Suspect kept = {from->lsn, from->block, arena_text(backup->arena, from->path)};
+        buf_add(&backup->suspects, &kept, sizeof kept);
+    }
+    lock_release(&backup->lock);
+    return NULL;
+}
+
+static void worker_free(void *state)
+{
+    CopyWorker *worker = state;
+    BadPage *const bad = (BadPage *)worker->bad_pages.data;
+    for (size_t i = 0; i < worker->bad_pages.len / sizeof *bad; i++)
+        mem_free(&bad[i].path);
+    buf_done(&worker->bad_pages);
+    for (size_t i = 0; i < worker->suspect_count; i++)
+        mem_free(&worker->suspects[i].path);
+    mem_free(&worker->chunk);
+    pack_writer_free(&worker->packs);
+    mem_free(&worker);
+}
+
+/* -- the first pass: large files ------------------------------------------------------------------------------------ */
+
+static void left_out_note(void *arg, const char *path)
+{
+    Backup *const backup = arg;
+    report_note(backup->report, "backup/LEFT_OUT", "%s is neither file, folder nor link and is left out",
+                path);
+}
+
+static Err *walk_begin(Walk **out, Backup *backup, WalkNoteFn *on_note)
+{
+    return walk_new(out, backup->source,
+                    &(WalkOptions){.filter = &backup->filter, .on_note = on_note, .note_arg = backup});
+}
+
+static bool is_large(const SourceItem *item)
+{
+    return item->kind == SOURCE_FILE && item->verdict == SOURCE_TAKE && item->size_bytes > LARGE_FILE_BYTES;
+}
+
+static LargeFile large_make(const SourceEntry *entry, Arena *arena)
+{
+    const uint64_t size = entry->item->size_bytes;
+    LargeFile large = {.path = arena_text(arena, entry->path), .size_bytes = size};
+    large.part_count = (size_t)((size + UNIT_BYTES_MAX - 1) / UNIT_BYTES_MAX);
+    large.parts = arena_alloc(arena, large.part_count * sizeof *large.parts);
+    for (size_t i = 0; i < large.part_count; i++) {
+        const uint64_t offset = (uint64_t)i * UNIT_BYTES_MAX;
+        const uint64_t limit = offset + UNIT_BYTES_MAX;
+        large.parts[i] = (FilePart){.offset = offset, .limit = limit < size ? limit : size};
+    }
+    large.latch = latch_new(large.part_count);
+    return large;
+}
+
+static Err *large_files_find(Copy *copy)
+{
+    Backup *const backup = copy->backup;
+    AUTO(walk_free) Walk *walk = NULL;
+    TRY(walk_begin(&walk, backup, NULL));
+    for (;;) {
+        bool is_entry = false;
+        SourceEntry entry;
+        TRY(walk_next(&is_entry, &entry, walk));
+        if (!is_entry)
+            return NULL;
+        if (entry.item->kind == SOURCE_FILE && entry.item->verdict == SOURCE_TAKE) {
+            counter_add(&backup->progress->bytes_total, entry.item->size_bytes);
+            counter_add(&backup->progress->files_total, 1);
+        }
+        if (!is_large(entry.item))
+            continue;
+        const LargeFile large = large_make(&entry, backup->arena);
+        buf_add(&copy->large, &large, sizeof large);
+    }
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const LargeFile *const x = *(LargeFile *const *)a, *const y = *(LargeFile *const *)b;
+    return x->size_bytes < y->size_bytes ? 1 : x->size_bytes > y->size_bytes ? -1 : 0;
+}
+
+static Err *unit_push(const Copy *copy, CopyUnit unit)
+{
+    TRY(backup_wal_watch(copy->backup));
+    CopyUnit *const pushed = mem_new(sizeof *pushed);
+    *pushed = unit;
+    return pool_push(copy->pool, pushed);
+}
+
+static Err *large_files_push(Copy *copy)
+{
+    const size_t count = large_count(copy);
+    AUTO(mem_free) LargeFile **by_size = mem_new((count + 1) * sizeof(LargeFile *));
+    for (size_t i = 0; i < count; i++)
+        by_size[i] = &large_files(copy)[i];
+    qsort(by_size, count, sizeof(LargeFile *), larger_first);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < by_size[i]->part_count; k++)
+            TRY(unit_push(copy, (CopyUnit){.large = by_size[i], .part = &by_size[i]->parts[k]}));
+    }
+    return NULL;
+}
+
+/* -- the second pass: everything, in path order --------------------------------------------------------------------- */
+
+static LargeFile *large_find(const Copy *copy, const char *path)
+{
+    size_t low = 0, high = large_count(copy);
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        LargeFile *const large = &large_files(copy)[middle];
+        const int order = strcmp(path, large->path);
+        if (order == 0)
+            return large;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* Joins the parts of a large file; false when it had vanished before any was read. */
+static bool large_join(FilePart *whole, LargeFile *large)
+{
+    bool is_there = false;
+    for (size_t i = 0; i < large->part_count; i++) {
+        const FilePart *const part = &large->parts[i];
+        is_there = is_there || part->is_there;
+        if (part->end > part->offset && part->end > whole->end)
+            whole->end = part->end;
+        const Extent *const extents = (const Extent *)part->extents.data;
+        for (size_t k = 0; k < part->extents.len / sizeof *extents; k++)
+            extents_add(&whole->extents, &extents[k]);
+    }
+    return is_there;
+}
+
+static Err *item_write(Copy *copy, CopyItem *item)
+{
+    Backup *const backup = copy->backup;
+    if (item->entry.kind == MANIFEST_FILE) {
+        if (item->large) {
+            latch_wait(item->large->latch);
+            TRY(pool_check(copy->pool));
+            item->part.is_there = large_join(&item->part, item->large);
+        }
+        if (!item->part.is_there)
+            return NULL;
+        item->entry.size_bytes = item->part.end;
+        item->entry.extents = (const Extent *)item->part.extents.data;
+        item->entry.extent_count = item->part.extents.len / sizeof(Extent);
+        backup->record.files++;
+        backup->record.size_bytes += item->part.end;
+        counter_add(&backup->progress->files_done, 1);
+    }
+    return manifest_add(copy->manifest, &item->entry);
+}
+
+/* Writes the oldest batch of the window into the manifest. */
+static Err *window_shift(Copy *copy)
+{
+    AUTO(batch_free) Batch *batch = copy->window[copy->window_first];
+    copy->window[copy->window_first] = NULL;
+    copy->window_first = (copy->window_first + 1) % WINDOW_BATCHES;
+    copy->window_count--;
+    latch_wait(batch->latch); /* also when the run was canceled: then nobody works on the batch any more */
+    TRY(pool_check(copy->pool));
+    for (size_t i = 0; i < batch->count; i++)
+        TRY(item_write(copy, &batch->items[i]));
+    return NULL;
+}
+
+static Err *batch_hand_over(Copy *copy)
+{
+    if (!copy->filling)
+        return NULL;
+    if (copy->window_count == WINDOW_BATCHES)
+        TRY(window_shift(copy));
+    Batch *const batch = TAKE(copy->filling);
+    copy->window[(copy->window_first + copy->window_count) % WINDOW_BATCHES] = batch;
+    copy->window_count++;
+    return unit_push(copy, (CopyUnit){.batch = batch});
+}
+
+static ManifestKind manifest_kind(const SourceItem *item)
+{
+    if (item->target)
+        return MANIFEST_LINK; /* also pg_wal and tablespaces, whose content follows under their name */
+    return item->kind == SOURCE_FOLDER ? MANIFEST_FOLDER : MANIFEST_FILE;
+}
+
+static Err *item_add(Copy *copy, const SourceEntry *entry)
+{
+    if (!copy->filling)
+        copy->filling = batch_new();
+    Batch *const batch = copy->filling;
+    const SourceItem *const from = entry->item;
+    CopyItem *const item = &batch->items[batch->count++];
+    *item = (CopyItem){.entry = {.kind = manifest_kind(from),
+                                 .path = arena_text(batch->arena, entry->path),
+                                 .mode = from->mode,
+                                 .modified = from->modified}};
+    if (item->entry.kind == MANIFEST_LINK) {
+        item->entry.link_target = arena_text(batch->arena, from->target);
+    } else if (item->entry.kind == MANIFEST_FILE) {
+        item->entry.size_bytes = from->size_bytes;
+        item->part.limit = from->size_bytes;
+        item->large = large_find(copy, entry->path);
+        batch->bytes += item->large ? 0 : from->size_bytes;
+    }
+    if (batch->count == BATCH_ITEMS_MAX || batch->bytes >= BATCH_BYTES_MAX)
+        return batch_hand_over(copy);
+    return NULL;
+}
+
+static Err *all_files_push(Copy *copy)
+{
+    AUTO(walk_free) Walk *walk = NULL;
+    TRY(walk_begin(&walk, copy->backup, left_out_note));
+    for (;;) {
+        bool is_entry = false;
+        SourceEntry entry;
+        TRY(walk_next(&is_entry, &entry, walk));
+        if (!is_entry)
+            break;
+        if (entry.item->verdict != SOURCE_SKIP && entry.item->kind != SOURCE_OTHER)
+            TRY(item_add(copy, &entry));
+    }
+    TRY(batch_hand_over(copy));
+    while (copy->window_count > 0)
+        TRY(window_shift(copy));
+    return source_check(copy->backup->source);
+}
+
+static Err *copy_produce(void *arg, Pool *pool)
+{
+    Copy *const copy = arg;
+    copy->pool = pool;
+    TRY(large_files_push(copy));
+    return all_files_push(copy);
+}
+
+static bool stop_asked(void)
+{
+    return signal_stop_pending() != 0;
+}
+
+/* -- the whole ------------------------------------------------------------------------------------------------------ */
+
+void backup_packs_keep(Backup *backup, const PackWriter *packs)
+{
+    size_t count;
+    const PackWritten *const written = pack_writer_packs(packs, &count);
+    for (size_t i = 0; i < count; i++) {
+        const PackUse use = {.label = backup->record.label,
+                             .pack = written[i].pack,
+                             .stored_bytes = written[i].summary.stored_bytes,
+                             .live_bytes = written[i].summary.stored_bytes,
+                             .sha256 = written[i].summary.sha256};
+        buf_add(&backup->packs, &use, sizeof use);
+        backup->record.stored_bytes += use.stored_bytes;
+    }
+}
+
+Err *backup_copy(Backup *backup)
+{
+    AUTO(copy_done) Copy copy = {.backup = backup};
+    progress_phase(backup->progress, "listing");
+    TRY(large_files_find(&copy));
+    progress_phase(backup->progress, "copying");
+    PlaceWriter places = {backup->own_packs, backup->record.label};
+    copy.manifest = manifest_writer_new(place_leaf_out(&places));
+    TRY(pool_run(&(PoolSpec){.workers = (size_t)backup->cluster->jobs,
+                             .arg = &copy,
+                             .produce = copy_produce,
+                             .work = unit_work,
+                             .unit_free = unit_free,
+                             .stop_asked = stop_asked,
+                             .begin = worker_begin,
+                             .end = worker_end,
+                             .free = worker_free}));
+    return manifest_finish(&backup->record.manifest_root, copy.manifest);
+}
+
+Err *backup_measure(Backup *backup)
+{
+    AUTO(copy_done) Copy copy = {.backup = backup};
+    TRY(large_files_find(&copy));
+    backup->record.files = counter_get(&backup->progress->files_total);
+    backup->record.size_bytes = counter_get(&backup->progress->bytes_total);
+    return NULL;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* backup/backup_priv.h - what the parts of one backup share: the use case, copying, WAL, side data */
+#pragma once
+
+#include "db/server.h"
+#include "flow/pool.h"
+#include "backup/backup.h"
+#include "archive/wal_store.h"
+#include "pg/control.h"
+#include "pg/page.h"
+#include "repo/backup_set.h"
+#include "repo/place_store.h"
+#include "source/walk.h"
+
+/* More damaged pages than this with an LSN from nowhere are counted low; their checksums tell them all. */
+enum { SUSPECTS_PER_WORKER = 32 };
+
+typedef struct Backup {
+    const ClusterOptions *cluster;
+    const BackupOptions *options;
+    Progress *progress;
+    Report *report;
+    Arena *arena;
+
+    RepoSet *set;
+    Generation generation;
+    WalStore wal;
+    ControlFile control; /* as it was before the start */
+    Source *source;
+    FilterOptions filter;
+    PageRules rules;
+
+    BackupRecord record; /* filled on the way */
+    BackupCommit commit;
+    Counter packs_begun;
+    PackWriter *own_packs; /* of the main thread: manifest and side data */
+
+    Counter session_lost; /* not 0: the server has ended the backup, and the copy is worth nothing */
+
+    Lock lock;     /* over what workers leave behind when they end: */
+    Buf packs;     /* of PackUse */
+    Buf bad_pages; /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
+    Buf suspects;  /* of Suspect: to be held against the stop LSN */
+
+    WalName wal_next; /* the first segment that is not known to be in every repository */
+    int64_t wal_looked_us;
+} Backup;
+
+/* A page with one of the highest LSNs a worker saw. One above the stop LSN is damaged: nobody wrote that WAL. */
+typedef struct Suspect {
+    Lsn lsn;
+    uint32_t block;
+    const char *path;
+} Suspect;
+
+/* -- backup_file.c: one part of one file ------------------------------------------------------------------------- */
+
+typedef struct CopyWorker {
+    Backup *backup;
+    const Pool *pool; /* NULL: nobody else works */
+    PackWriter *packs;
+    uint8_t *chunk; /* FRAME_PLAIN_MAX bytes */
+    Buf bad_pages;  /* of BadPage */
+    uint64_t bad_page_count;
+    Suspect suspects[SUSPECTS_PER_WORKER];
+    size_t suspect_count;
+} CopyWorker;
+
+/* A stretch of a file that one worker copies, and what came of it. */
+typedef struct FilePart {
+    uint64_t offset; /* a multiple of PAGE_BYTES */
+    uint64_t limit;  /* read up to here, or to where the file ends */
+
+    Buf extents;   /* of Extent */
+    uint64_t end;  /* where the last byte was read; `offset` when there was none */
+    bool is_there; /* false: the file had vanished */
+} FilePart;
+
+MUST Err *backup_file_copy(FilePart *part, CopyWorker *worker, const char *path, uint64_t listed_bytes);
+
+/* -- backup_copy.c: all files, in parallel, into packs and manifest ---------------------------------------------- */
+
+/* Copies everything and writes the manifest; sets record.manifest_root, files and size_bytes. */
+MUST Err *backup_copy(Backup *backup);
+/* Only looks: sets record.files and size_bytes. */
+MUST Err *backup_measure(Backup *backup);
+/* Keeps what a pack writer has made, for the `packs` object. */
+void backup_packs_keep(Backup *backup, const PackWriter *packs);
+
+/* -- backup_wal.c: the WAL that makes the copy consistent --------------------------------------------------------- */
+
+/* To be called again and again during the copy; looks once a second. What the server believes to be archived and is not
+ * in a repository is stored now: the server may remove it at any time, and a long backup would miss it in the end. */
+MUST Err *backup_wal_watch(Backup *backup);
+/* Returns when every segment of [start, stop] is in every repository. */
+MUST Err *backup_wal_prove(Backup *backup);
+
+/* -- backup_side.c: what the data directory does not hold -------------------------------------------------------- */
+
+typedef struct BackupSide {
+    Backup *backup;
+    Buf items; /* of SideItem */
+} BackupSide;
+/* At most FRAME_PLAIN_MAX bytes, so that a piece costs one frame. */
+MUST Err *backup_side_add(BackupSide *side, const char *name, Span bytes);
+
+/* Stores configuration files outside the data directory and what the server says about names and versions. Sets
+ * record.side. What a role may not read is a note, not an error. */
+MUST Err *backup_side_store(Backup *backup, Connection *connection);
+/* Finds the relation's name of every listed bad page, as far as the server tells. */
+void backup_bad_pages_name(Backup *backup);
+
+/* -- backup_conf.c: configuration files outside the data directory, and what they include ------------------------ */
+
+MUST Err *backup_conf_store(BackupSide *side, const ServerInfo *server);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "cluster/commit_note.h"
+
+#include "base/text.h"
+#include "os/file.h"
+#include "os/folder.h"
+#include "os/path.h"
+#include "repo/json_object.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { NOTE_MODE = 0640, NOTES_FOLDER_MODE = 0750, NOTE_BYTES_MAX = 4096 };
+
+/* The id comes from the repository: it must not lead out of the state directory. */
+static Err *folder_of(const char **out, const char *state_dir, const Repo *repo, Arena *arena)
+{
+    if (!repo->id[0] || repo->id[strspn(repo->id, "0123456789abcdef-")])
+        return ERR(REFUSED, "the repository %s has the id \"%s\", which is no UUID", repo->name, repo->id);
+    *out = arena_textf(arena, "%s/commits/%s", state_dir, repo->id);
+    return NULL;
+}
+
+Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *folder = NULL;
+    TRY(folder_of(&folder, state_dir, repo, arena));
+    TRY(folder_make_all(folder, NOTES_FOLDER_MODE));
+    AUTO(json_free) json_t *json = json_object();
+    json_set_int(json, "schema", JSON_SCHEMA);
+    json_set_text(json, "repository", repo->name);
+    json_set_text(json, "cluster", note->root.cluster);
+    json_set_int(json, "generation", note->root.generation);
+    json_set_text(json, "label", note->label.text);
+    json_set_instant(json, "committed", note->committed);
+    json_set_hash128(json, "commit_xxh128", &note->hash);
+    char *text = json_dumps(json, JSON_INDENT(1));
+    assert(text);
+    const char *const path = arena_textf(arena, "%s/%s-g%u-%s.json", folder, note->root.cluster,
+                                         note->root.generation, note->label.text);
+    Err *const err = file_write_durable(path, span_of(text, strlen(text)), NOTE_MODE);
+    mem_free(&text);
+    return err;
+}
+
+static Err *note_read(CommitNote *out, const char *path)
+{
+    AUTO(buf_done) Buf text = {0};
+    AUTO(json_free) json_t *json = NULL;
+    CommitNote note = {.path = path};
+    TRY(file_read_all(&text, path, NOTE_BYTES_MAX));
+    TRY(json_parse_object(&json, buf_span(&text), path));
+    JsonReader reader = json_read(json, path);
+    json_read_schema(&reader);
+    json_read_copy(note.root.cluster, sizeof note.root.cluster, &reader, "cluster");
+    note.root.generation = (uint32_t)json_read_int(&reader, "generation", 1, UINT32_MAX);
+    note.label = json_read_label(&reader, "label");
+    note.committed = json_read_instant(&reader, "committed");
+    note.hash = json_read_hash128(&reader, "commit_xxh128");
+    TRY(json_read_end(&reader));
+    TRY(key_name_check("cluster", note.root.cluster));
+    *out = note;
+    return NULL;
+}
+
+static Err *names_load(FolderList *out, const char **folder, const char *state_dir, const Repo *repo,
+                       Arena *arena)
+{
+    TRY(folder_of(folder, state_dir, repo, arena));
+    Err *err = folder_list(out, *folder, arena);
+    if (err_is(err, ERR_NOT_FOUND))
+        err_free(&err);
+    return err;
+}
+
+CommitNotes commit_notes_load(const char *state_dir, const Repo *repo, const char *cluster, Report *report,
+                              Arena *arena)
+{
+    FolderList names = {.count = 0};
+    const char *folder = NULL;
+    AUTO(buf_done) Buf notes = {0};
+    AUTO(err_free) Err *silent = state_dir ? names_load(&names, &folder, state_dir, repo, arena) : NULL;
+    if (silent)
+        report_note(report, "state/COMMITS", "what this host committed is not known: %s", err_text(silent));
+    for (size_t i = 0; i < names.count; i++) {
+        CommitNote note;
+        const char *const path = path_join(folder, names.entries[i].name, arena);
+        if (!text_ends(path, ".json") || !text_starts(names.entries[i].name, cluster))
+            continue;
+        Err *err = note_read(&note, path);
+        if (err)
+            report_survived(report, err_hint(err_doing(err, "reading what this host committed"),
+                                             "take the file away; its backup is then judged without it"));
+        else if (text_equal(note.root.cluster, cluster))
+            buf_add(&notes, &note, sizeof note);
+    }
+    return (CommitNotes){.notes = (const CommitNote *)(const void *)arena_bytes(arena, buf_span(&notes)).ptr,
+                         .count = notes.len / sizeof(CommitNote)};
+}
+
+const CommitNote *commit_note_find(const CommitNotes *notes, uint32_t generation, BackupLabel label)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        if (notes->notes[i].root.generation == generation &&
+            text_equal(notes->notes[i].label.text, label.text))
+            return &notes->notes[i];
+    }
+    return NULL;
+}
+
+static Err *lost(const CommitNote *note, const char *what)
+{
+    return err_hint(
+        ERR(CORRUPT, "backup %s was committed at %s and its commit object %s", note->label.text,
+            instant_text(note->committed).text, what),
+        "copy the object from another repository, or take a full backup now; if the backup was removed "
+        "on purpose, remove %s",
+        note->path);
+}
+
+Err *commit_note_check(const CommitNote *note, Repo *repo)
+{
+    const Key key = key_backup_object(&note->root, note->label, "backup");
+    AUTO(buf_done) Buf bytes = {0};
+    Err *err = store_get_all(&bytes, repo->store, key.text, RANGE_ALL, JSON_OBJECT_MAX);
+    if (err_is(err, ERR_NOT_FOUND)) {
+        err_free(&err);
+        return lost(note, "is gone");
+    }
+    TRY(err);
+    const Hash128 hash = hash128_of(buf_span(&bytes));
+    return hash128_equal(&hash, &note->hash) ? NULL : lost(note, "is not the one that this host wrote");
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * Where each tablespace goes, and whether the place is free, before anything is copied.
+ *
+ * A tablespace's folder holds one folder a PostgreSQL version. Where that is there already and the data directory that we
+ * restore over does not lead to it, it is another cluster's, and writing there would destroy it. The same holds for
+ * folders in which recovery creates tablespaces on the way: the server takes their paths from WAL and asks nobody.
+ */
+#include "base/text.h"
+#include "restore/restore_priv.h"
+#include "os/entry.h"
+#include "os/path.h"
+#include "pg/pgdata_path.h"
+#include "pg/tablespace_map.h"
+#include "repo/json_lines.h"
+#include "repo/place_store.h"
+
+#include <string.h>
+
+typedef struct Links {
+    Restore *restore;
+    Buf list; /* of RestoreLink */
+    PlaceReader *places;
+} Links;
+
+static void links_done(Links *links)
+{
+    buf_done(&links->list);
+    place_reader_free(&links->places);
+}
+
+static RestoreLink *link_at(Links *links, size_t at)
+{
+    return (RestoreLink *)(void *)links->list.data + at;
+}
+
+static size_t links_count(const Links *links)
+{
+    return links->list.len / sizeof(RestoreLink);
+}
+
+static void link_add(Links *links, Oid oid, const char *original)
+{
+    const RestoreLink link = {.oid = oid, .original = arena_text(links->restore->arena, original)};
+    buf_add(&links->list, &link, sizeof link);
+}
+
+/* ---- what the backup has */
+
+static Err *links_of_map(Links *links)
+{
+    const Span text = links->restore->way.backup.tablespace_map_file;
+    TablespaceMap map;
+    TRY(tablespace_map_parse(&map, text, tablespace_map_style(text), links->restore->arena));
+    for (size_t i = 0; i < map.count; i++)
+        link_add(links, map.links[i].tablespace, map.links[i].path);
+    return NULL;
+}
+
+/* Nobody gave out a map of a stopped server; its links stand in the manifest. */
+static Err *links_of_manifest(Links *links)
+{
+    const Restore *const restore = links->restore;
+    AUTO(manifest_close) ManifestReader *manifest = NULL;
+    TRY(manifest_open(&manifest, place_leaf_in(links->places), &restore->way.backup.manifest_root));
+    for (;;) {
+        ManifestEntry entry;
+        bool is_end;
+        TRY(manifest_next(&entry, &is_end, manifest));
+        if (is_end)
+            return NULL;
+        const PgdataPath what = pgdata_path_classify(entry.path, restore->from.version);
+        if (entry.kind == MANIFEST_LINK && what.kind == PGDATA_TABLESPACE)
+            link_add(links, what.tablespace, entry.link_target);
+    }
+}
+
+static Err *names_take(Links *links, Span text)
+{
+    JsonLines lines = json_lines(text, "the backup's list of tablespaces");
+    for (;;) {
+        AUTO(json_free) json_t *line = NULL;
+        TRY(json_lines_next(&line, &lines));
+        if (!line)
+            return NULL;
+        JsonReader reader = json_lines_read(&lines, line);
+        const char *const name = json_read_text(&reader, "name");
+        /* As the server writes its numbers: json_build_object() gives an OID as text. */
+        uint64_t oid = 0;
+        if (!text_u64(&oid, json_read_text(&reader, "oid")))
+            json_read_fault(&reader, "oid is no number");
+        TRY(json_read_end(&reader));
+        for (size_t i = 0; i < links_count(links); i++) {
+            if (link_at(links, i)->oid.id == oid)
+                link_at(links, i)->name = arena_text(links->restore->arena, name);
+        }
+    }
+}
+
+static Err *links_name(Links *links)
+{
+    const BackupRecord *const backup = &links->restore->way.backup;
+    for (size_t i = 0; i < backup->side_count; i++) {
+        const SideItem *const item = &backup->side[i];
+        if (!text_starts(item->name, "tablespaces.") || !text_ends(item->name, ".ndjson"))
+            continue;
+        AUTO(buf_done) Buf text = {0};
+        TRY(place_get(&text, links->places, &item->place));
+        TRY(names_take(links, buf_span(&text)));
+    }
+    return NULL;
+}
+
+/* ---- where they go */
+
+static Err *unknown_err(Links *links, const RestoreTablespace *wanted)
+{
+    const char *const label = links->restore->way.backup.label.text;
+    Err *err = wanted->name
+                   ? ERR(USAGE, "--tablespace-map: backup %s has no tablespace \"%s\"", label, wanted->name)
+                   : ERR(USAGE, "--tablespace-map: backup %s has no tablespace %u", label, wanted->oid.id);
+    for (size_t i = 0; i < links_count(links); i++) {
+        const RestoreLink *const link = link_at(links, i);
+        err = err_hint(err, "it has %s (%u) in %s", link->name ? link->name : "one without a known name",
+                       link->oid.id, link->original);
+    }
+    return links_count(links) ? err : err_hint(err, "it has none that lies outside of the data directory");
+}
+
+static Err *map_apply(Links *links, const RestoreTablespace *wanted)
+{
+    for (size_t i = 0; i < links_count(links); i++) {
+        RestoreLink *const link = link_at(links, i);
+        const bool is_it = wanted->name ? link->name && text_equal(link->name, wanted->name)
+                                        : link->oid.id == wanted->oid.id;
+        if (!is_it)
+            continue;
+        if (link->folder)
+            return ERR(USAGE, "--tablespace-map names tablespace %u twice: %s and %s", link->oid.id,
+                       link->folder, wanted->folder);
+        link->folder = wanted->folder;
+        return NULL;
+    }
+    return unknown_err(links, wanted);
+}
+
+static Err *folders_choose(Links *links)
+{
+    const Restore *const restore = links->restore;
+    const RestoreOptions *const options = restore->options;
+    for (size_t i = 0; i < options->tablespace_count; i++)
+        TRY(map_apply(links, &options->tablespaces[i]));
+    for (size_t i = 0; i < links_count(links); i++) {
+        RestoreLink *const link = link_at(links, i);
+        if (!link->folder)
+            link->folder = restore->place.keeps_tablespaces
+                               ? link->original
+                               : arena_textf(restore->arena, "%s/" RESTORE_TABLESPACES "/%u",
+                                             restore->place.folder, link->oid.id);
+        for (size_t j = 0; j < i; j++) {
+            if (text_equal(link->folder, link_at(links, j)->folder))
+                return ERR(USAGE, "tablespaces %u and %u cannot both go to %s", link_at(links, j)->oid.id,
+                           link->oid.id, link->folder);
+        }
+    }
+    return NULL;
+}
+
+/* ---- are the places free? */
+
+/* Does the data directory that we restore over lead there? */
+static Err *is_own(bool *out, const Restore *restore, const RestoreLink *link)
+{
+    Arena *const arena = restore->arena;
+    EntryInfo there, here;
+    TRY(entry_stat_follow(&there, link->folder));
+    TRY(entry_stat_follow(&here,
+                          restore_path(restore, arena_textf(arena, "pg_tblspc/%u", link->oid.id), arena)));
+    *out = here.kind == ENTRY_FOLDER && here.device == there.device && here.inode == there.inode;
+    return NULL;
+}
+
+static Err *folder_check(const Restore *restore, const RestoreLink *link)
+{
+    const RestoreFrom *const from = &restore->from;
+    const char *const version =
+        arena_textf(restore->arena, "PG_%u_%u", from->generation.major, from->generation.catalog_version);
+    EntryInfo info;
+    bool is_ours = false;
+    TRY(entry_stat(&info, path_join(link->folder, version, restore->arena)));
+    if (info.kind == ENTRY_ABSENT)
+        return NULL;
+    TRY(is_own(&is_ours, restore, link));
+    if (is_ours)
+        return NULL;
+    return err_hint(
+        ERR(REFUSED,
+            "tablespace %u would go to %s, where %s is there already, and nothing in %s says that it "
+            "may be restored over",
+            link->oid.id, link->folder, version, restore->place.folder),
+        "if no cluster uses it, move %s/%s away; --tablespace-map %u=DIR sends the tablespace elsewhere",
+        link->folder, version, link->oid.id);
+}
+
+/* Recovery in the cluster's own place creates them again where they were. One without a path becomes a folder in
+ * pg_tblspc. */
+static Err *created_check(Restore *restore)
+{
+    const WindowFacts *const facts = &restore->way.facts;
+    for (size_t i = 0; i < facts->tablespace_count; i++) {
+        EntryInfo info;
+        restore->has_inner_tablespaces |= !*facts->tablespaces[i].path;
+        TRY(entry_stat(&info, facts->tablespaces[i].path));
+        if (info.kind != ENTRY_ABSENT && !restore->place.is_own_place)
+            return err_hint(
+                ERR(REFUSED,
+                    "at %s the server creates tablespace %u at %s, which is in use on this host: the "
+                    "copy would write into it",
+                    lsn_text(facts->tablespaces[i].lsn).text, facts->tablespaces[i].oid.id,
+                    facts->tablespaces[i].path),
+                "recover to a moment before it, from a newer backup, or on another host");
+    }
+    return NULL;
+}
+
+Err *restore_tablespaces_find(Restore *restore)
+{
+    AUTO(links_done) Links links = {.restore = restore};
+    links.places = place_reader_new(restore->from.repo->store, &restore->from.generation.root);
+    TRY(restore->way.backup.offline ? links_of_manifest(&links) : links_of_map(&links));
+    if (restore->options->tablespace_count)
+        TRY(links_name(&links));
+    TRY(folders_choose(&links));
+    for (size_t i = 0; i < links_count(&links); i++)
+        TRY(folder_check(restore, link_at(&links, i)));
+    restore->link_count = links_count(&links);
+    restore->links =
+        (const RestoreLink *)(const void *)arena_bytes(restore->arena, buf_span(&links.list)).ptr;
+    return created_check(restore);
+}
+
+const char *restore_tablespace_folder(const Restore *restore, Oid oid)
+{
+    for (size_t i = 0; i < restore->link_count; i++) {
+        if (restore->links[i].oid.id == oid.id)
+            return restore->links[i].folder;
+    }
+    return arena_textf(restore->arena, "%s/" RESTORE_TABLESPACES "/%u", restore->place.folder, oid.id);
+}

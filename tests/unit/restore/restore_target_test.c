@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * What a restore finds out before it copies anything, on a made-up cluster: timeline 1 from segment 5 on, which went on
+ * behind the switch in segment 8 at which timeline 2 left it; 2 is production's. Every segment has one commit, at ten
+ * times as many seconds as its number, and a backup ends at the second in its label and one more.
+ */
+#include "unit.h"
+
+#include "archive/archive_unit.h"
+#include "backup/backup_unit.h"
+#include "restore/restore_priv.h"
+
+/* Behind the commit with which segment 8 begins. */
+#define SWITCH ((Lsn){SEGMENT(8).at + 80})
+
+typedef struct Scene {
+    Repo *repo;
+    Arena *arena;
+    Report report;
+    Progress progress;
+    ClusterOptions cluster;
+    RestoreOptions options;
+    Restore restore;
+} Scene;
+
+static void scene_done(Scene *scene)
+{
+    repo_free(&scene->repo);
+    arena_free(&scene->arena);
+    report_done(&scene->report);
+}
+
+static void scene_begin(Scene *scene)
+{
+    *scene = (Scene){.repo = new_repo("main"), .arena = arena_new(), .progress = {.phase = ""}};
+    scene->cluster = (ClusterOptions){.name = "main"};
+    put_generation(scene->repo);
+    put_branch(scene->repo, 1, 0, (Lsn){0});
+    put_branch(scene->repo, 2, 1, SWITCH);
+    AUTO(buf_done) Buf history = {0};
+    buf_addf(&history, "1\t%s\tx\n", lsn_text(SWITCH).text);
+    put_history(scene->repo, 2, buf_text(&history));
+    put_days(scene->repo, 1, 5, 11);
+    put_days(scene->repo, 2, 8, 9);
+    put_backup(scene->repo, "20260101-000051F", 1, SEGMENT(5), SEGMENT(6));
+    put_backup(scene->repo, "20260101-000111F", 1, SEGMENT(7), SEGMENT(8));
+    put_backup(scene->repo, "20260101-000131F", 2, SEGMENT(9), (Lsn){SEGMENT(9).at + 4096});
+    put_backup(scene->repo, "20260101-000141F", 1, SEGMENT(10),
+               SEGMENT(11)); /* of the branch that was left */
+}
+
+static Err *way_find(Scene *scene, RestoreOptions options)
+{
+    scene->options = options;
+    scene->options.progress = &scene->progress;
+    if (!options.target_text)
+        scene->options.target_text = "the target";
+    Restore *const restore = &scene->restore;
+    *restore = (Restore){.cluster = &scene->cluster,
+                         .options = &scene->options,
+                         .report = &scene->report,
+                         .arena = scene->arena,
+                         .place = {.role = PLAN_CLONE},
+                         .from = {.repo = scene->repo, .generation = unit_generation}};
+    ASSERT_OK(pg_version_of_major(&restore->from.version, unit_generation.major));
+    return restore_way_find(restore);
+}
+
+static RestoreOptions at_time(int64_t seconds)
+{
+    return (RestoreOptions){.target = {.kind = WAL_TARGET_TIME, .time = second(seconds)}};
+}
+
+static RestoreOptions at_lsn(Lsn lsn, uint32_t timeline)
+{
+    return (RestoreOptions){.target = {.kind = WAL_TARGET_LSN, .lsn = lsn}, .timeline = {timeline}};
+}
+
+static void assert_way(const Scene *scene, const char *label, uint32_t timeline)
+{
+    const RestoreResult *const found = &scene->restore.result;
+    assert_string_equal(found->backup.label.text, label);
+    assert_int_equal(found->timeline.id, timeline);
+    assert_int_equal(scene->restore.way.lineage.timeline.id, timeline);
+}
+
+static void segment_remove(const Scene *scene, uint32_t timeline, uint64_t segment)
+{
+    const Key key = key_wal(&unit_generation.root, segment_name(timeline, segment));
+    ASSERT_OK(store_remove(scene->repo->store, key.text));
+}
+
+static void test_restore_way__takes_the_newest_backup_before_the_target(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    ASSERT_OK(way_find(&scene, (RestoreOptions){0}));
+    assert_way(&scene, "20260101-000131F", 2);
+    assert_true(scene.restore.way.is_pinned);
+    assert_int_equal(scene.restore.way.end_time.us, second(90).us);
+    ASSERT_OK(way_find(&scene, at_time(85)));
+    assert_way(&scene, "20260101-000111F", 2);
+    ASSERT_OK(way_find(&scene, at_time(65)));
+    assert_way(&scene, "20260101-000051F", 1);
+    assert_int_equal(scene.restore.way.end_time.us, second(60).us);
+    assert_int_equal(scene.restore.result.wal_segments,
+                     3); /* the commit at which it stops begins segment 7 */
+    ASSERT_OK(way_find(&scene, (RestoreOptions){.target = {.kind = WAL_TARGET_IMMEDIATE}}));
+    assert_way(&scene, "20260101-000131F", 2);
+}
+
+/* Recovery is told the timeline that wrote the last byte before the target, not one that begins behind it. */
+static void test_restore_way__ends_on_the_timeline_of_the_target(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    ASSERT_OK(way_find(&scene, at_lsn((Lsn){SEGMENT(7).at + 5000}, 0)));
+    assert_way(&scene, "20260101-000051F", 1);
+    assert_int_equal(scene.restore.way.lineage.count, 1);
+    ASSERT_OK(way_find(&scene, at_lsn((Lsn){SEGMENT(8).at + 5000}, 0)));
+    assert_way(&scene, "20260101-000111F", 2);
+    ASSERT_OK(way_find(&scene, at_lsn((Lsn){SEGMENT(8).at + 5000}, 1)));
+    assert_way(&scene, "20260101-000111F", 1);
+}
+
+static void test_restore_way__knows_which_backups_are_of_the_line(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    ASSERT_OK(way_find(&scene, (RestoreOptions){.timeline = {1}}));
+    assert_way(&scene, "20260101-000141F", 1);
+    ASSERT_ERR_TEXT(GAP, "backup 20260101-000141F does not",
+                    way_find(&scene, (RestoreOptions){.backup = "20260101-000141F"}));
+    ASSERT_ERR_TEXT(NOT_FOUND, "20260101-000142F",
+                    way_find(&scene, (RestoreOptions){.backup = "20260101-000142F"}));
+    ASSERT_ERR_TEXT(GAP, "timeline 9", way_find(&scene, (RestoreOptions){.timeline = {9}}));
+}
+
+/* Production's timeline is known to have begun, and nothing of it is there: what is left is said to be less. */
+static void test_restore_way__warns_where_nothing_of_the_branch_is_archived(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    const RestoreOptions options = {.backup = "20260101-000111F"};
+    ASSERT_OK(way_find(&scene, options));
+    assert_way(&scene, "20260101-000111F", 2);
+    assert_int_equal(scene.report.count, 0);
+    segment_remove(&scene, 2, 8);
+    segment_remove(&scene, 2, 9);
+    ASSERT_OK(way_find(&scene, options));
+    assert_way(&scene, "20260101-000111F", 1);
+    assert_true(scene.restore.way.end_lsn.at <= SWITCH.at);
+    assert_int_equal(scene.report.count, 1);
+    assert_string_equal(scene.report.notices[0].code, "restore/SHORT_BRANCH");
+}
+
+/* The hint must be there, whole, and lead somewhere. */
+static void assert_hint(Err *err, ErrClass class, const char *text, const char *hint)
+{
+    if (!err)
+        fail_msg("no error, but expected \"%s\"", text);
+    if (!err_is(err, class) || !strstr(err_text(err), text) || !strstr(err_hint_text(err), hint))
+        fail_msg("%s\nHINT: %s", err_text(err), err_hint_text(err));
+    err_free(&err);
+}
+
+static void test_restore_way__names_a_hole_below_the_child(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    segment_remove(&scene, 1, 7);
+    segment_remove(&scene, 2, 9);
+    /* The newest backup's own WAL is not there; so is that of the one before: the oldest goes up to the hole. */
+    Err *err = way_find(&scene, (RestoreOptions){.to_dir = "/srv/it's", .timeline = {2}});
+    assert_hint(err, ERR_GAP, "WAL segment 000000020000000000000009 is missing",
+                "pgstrata restore --cluster=main --to-dir='/srv/it'\\''s' --target-timeline=2 "
+                "--backup=20260101-000051F "
+                "--target-lsn=");
+    err = way_find(&scene, at_time(75));
+    assert_hint(err, ERR_GAP, "WAL segment 000000010000000000000007 is missing",
+                "--cluster=main --backup=20260101-000051F --target-lsn=");
+    /* What it gives is a way. */
+    ASSERT_OK(way_find(&scene, at_time(55)));
+    assert_way(&scene, "20260101-000051F", 1);
+}
+
+static RestoreOptions at_xid(uint32_t xid)
+{
+    return (RestoreOptions){.target = {.kind = WAL_TARGET_XID, .xid = {xid}}};
+}
+
+/* Nobody knows where a transaction is: backups that their WAL does not reach hide no older one, and a hole is named. */
+static void test_restore_way__looks_for_a_transaction_in_all_that_is_there(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    ASSERT_OK(way_find(&scene, at_xid(807)));
+    assert_way(&scene, "20260101-000051F", 1);
+    segment_remove(&scene, 2, 9);
+    ASSERT_OK(way_find(&scene, at_xid(807)));
+    Err *err = way_find(&scene, at_xid(999));
+    assert_string_equal(err_detail_text(err), "");
+    assert_hint(err, ERR_GAP, "does not occur on timeline 2 from backup 20260101-000051F on",
+                "--target-timeline");
+    segment_remove(&scene, 1, 6);
+    err = way_find(&scene, at_xid(806));
+    assert_non_null(strstr(err_detail_text(err), "WAL segment 000000010000000000000006 is missing"));
+    assert_hint(err, ERR_GAP, "does not occur", "--cluster=main --backup=20260101-000111F --target-lsn=");
+}
+
+static void test_restore_way__names_the_other_branch(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    Err *err = way_find(&scene, at_lsn((Lsn){SEGMENT(10).at + 5000}, 0));
+    assert_hint(err, ERR_GAP, "behind the end of the archive on timeline 2",
+                "--target-timeline=1 leads there");
+    ASSERT_OK(way_find(&scene, at_lsn((Lsn){SEGMENT(10).at + 5000}, 1)));
+    assert_way(&scene, "20260101-000111F", 1);
+}
+
+static void test_restore_way__names_the_first_moment(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    Err *err = way_find(&scene, at_time(20));
+    assert_hint(err, ERR_GAP, "lies before the end of the oldest backup, 20260101-000051F",
+                "pgstrata restore --cluster=main --backup=20260101-000051F --target-immediate");
+}
+
+UNIT_MAIN(cmocka_unit_test(test_restore_way__takes_the_newest_backup_before_the_target),
+          cmocka_unit_test(test_restore_way__ends_on_the_timeline_of_the_target),
+          cmocka_unit_test(test_restore_way__knows_which_backups_are_of_the_line),
+          cmocka_unit_test(test_restore_way__warns_where_nothing_of_the_branch_is_archived),
+          cmocka_unit_test(test_restore_way__names_a_hole_below_the_child),
+          cmocka_unit_test(test_restore_way__looks_for_a_transaction_in_all_that_is_there),
+          cmocka_unit_test(test_restore_way__names_the_other_branch),
+          cmocka_unit_test(test_restore_way__names_the_first_moment))
