@@ -75,16 +75,20 @@ MUST Err *wal_window_tip(WindowTip *out, const WalWindow *window);
 /* Time of the last commit in the window's segments, by summaries alone; INSTANT_NONE as above. */
 MUST Err *wal_window_last_commit(Instant *out, const WalWindow *window);
 
+/* Records that do not go on although the archive does: recovery ends there, whatever is behind. */
+typedef struct WindowBreak {
+    bool is_there;
+    Lsn at; /* of the record that is not to be had */
+    char text[160];
+} WindowBreak;
+
 /* Where recovery from the window's start stops for a target. For WAL_TARGET_END the tip. */
 typedef struct WindowStop {
     bool is_found;
     WalMatcher match;    /* with is_found; last_time counts from the window's start on */
     Instant last_time;   /* without is_found: of the last commit in the window, by LSN */
     Instant latest_time; /* without is_found: the latest time of any commit or abort seen */
-    /* Without is_found: the archive holds more, but the records do not go on at `broken`, where recovery would end. */
-    bool is_broken;
-    Lsn broken;
-    char broken_text[160];
+    WindowBreak broken;  /* without is_found */
 } WindowStop;
 MUST Err *wal_window_target(WindowStop *out, const WalWindow *window, const WalTarget *target);
 
@@ -103,6 +107,7 @@ typedef struct WindowFacts {
     const WindowTablespace *tablespaces;
     size_t tablespace_count;
     uint64_t unread; /* records that could not be taken apart: what they did is not known */
+    WindowBreak broken;
 } WindowFacts;
-/* From the window's start to `until` (records that begin before it). */
+/* From the window's start to `until` (records that begin before it), or to a break on the way. */
 MUST Err *wal_window_facts(WindowFacts *out, const WalWindow *window, Lsn until, Arena *arena);

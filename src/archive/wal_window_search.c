@@ -123,6 +123,18 @@ static bool may_stop(const WalTarget *target, const WalSummary *summary, Lsn seg
     return true;
 }
 
+/* In the last segment it is no break but the end of what there is. */
+static WindowBreak break_of(const WalWindow *window, uint64_t segment, const WalSummary *summary)
+{
+    const WalProgress *const progress = &summary->progress;
+    WindowBreak broken = {.is_there = progress->end && segment != window_last(window)};
+    if (!broken.is_there)
+        return broken;
+    broken.at = lsn_is_valid(progress->open_start) ? progress->open_start : progress->next;
+    (void)snprintf(broken.text, sizeof broken.text, "%s", progress->end_text);
+    return broken;
+}
+
 typedef struct TargetSearch {
     const WalWindow *window;
     WalMatcher matcher;
@@ -148,13 +160,9 @@ static Err *target_segment(void *arg, const LineageCopy *copy, const WalSummary 
         search->matcher.last_time = summary->commits.last;
     latest_take(stop, &summary->commits);
     latest_take(stop, &summary->aborts);
-    if (!search->matcher.is_found && summary->progress.end && segment != window_last(search->window)) {
-        stop->is_broken = true;
-        stop->broken = lsn_is_valid(summary->progress.open_start) ? summary->progress.open_start
-                                                                  : summary->progress.next;
-        (void)snprintf(stop->broken_text, sizeof stop->broken_text, "%s", summary->progress.end_text);
-    }
-    *is_enough = search->matcher.is_found || stop->is_broken;
+    if (!search->matcher.is_found)
+        stop->broken = break_of(search->window, segment, summary);
+    *is_enough = search->matcher.is_found || stop->broken.is_there;
     return NULL;
 }
 
@@ -256,7 +264,10 @@ static Err *facts_segment(void *arg, const LineageCopy *copy, const WalSummary *
         TRY(wal_segment_records(search->window, copy->name.segment, summary, facts_entry, search));
     else
         events_take(search, summary);
-    *is_enough = wal_name_end(copy->name).at >= search->until.at;
+    const WindowBreak broken = break_of(search->window, copy->name.segment, summary);
+    if (broken.is_there && broken.at.at < search->until.at)
+        search->facts.broken = broken;
+    *is_enough = search->facts.broken.is_there || wal_name_end(copy->name).at >= search->until.at;
     return NULL;
 }
 

@@ -242,6 +242,8 @@ static Err *options_fill(RestoreCall *restore)
     const char *const action = setting(restore, OPT_TARGET_ACTION);
     options->timeline.id = (uint32_t)settings_number(settings, OPT_TARGET_TIMELINE, NULL);
     options->action = action ? action_of(action) : RESTORE_PROMOTE;
+    const ArgOption *const repos = args_find(restore->call->args, OPT_REPO);
+    options->repos = repos ? repos->value : NULL;
     options->backup = setting(restore, OPT_BACKUP);
     options->to_dir = setting(restore, OPT_TO_DIR);
     options->standby = settings_flag(settings, OPT_STANDBY);

@@ -56,6 +56,7 @@ typedef struct RestoreOptions {
     RestoreAction action;
     const char *backup; /* a label; NULL: the newest that fits */
     const char *to_dir; /* absolute; NULL: in place */
+    const char *repos;  /* as they were chosen for this restore, "r1,r2"; NULL: the cluster's own */
     const RestoreTablespace *tablespaces;
     size_t tablespace_count;
     const char *restore_command;  /* for the server */

@@ -133,19 +133,66 @@ static const char *shell_word(const char *text, Arena *arena)
     return arena_text(arena, buf_text(&word));
 }
 
-/* The whole command, so that it can be pasted: without its folder it would restore in place. */
-static Err *command_hint(const Restore *restore, Err *err, const char *what, const char *target)
+static void flag_add(Buf *out, const char *flag, bool is_given)
+{
+    if (is_given)
+        buf_addf(out, " %s", flag);
+}
+
+static void word_add(Buf *out, const char *option, const char *value, Arena *arena)
+{
+    if (value)
+        buf_addf(out, " %s=%s", option, shell_word(value, arena));
+}
+
+/* What decides where the copy goes, and what becomes of it. */
+static void place_options_add(Buf *out, const Restore *restore)
 {
     const RestoreOptions *const options = restore->options;
     Arena *const arena = restore->arena;
-    return err_hint(
-        err, "%s: pgstrata restore --cluster=%s%s%s %s", what, restore->cluster->name,
-        options->to_dir ? arena_textf(arena, " --to-dir=%s", shell_word(options->to_dir, arena)) : "",
-        options->timeline.id ? arena_textf(arena, " --target-timeline=%u", options->timeline.id) : "",
-        target);
+    word_add(out, "--repo", options->repos, arena);
+    word_add(out, "--to-dir", options->to_dir, arena);
+    for (size_t i = 0; i < options->tablespace_count; i++) {
+        const RestoreTablespace *const space = &options->tablespaces[i];
+        const char *const which = space->name ? space->name : arena_textf(arena, "%u", space->oid.id);
+        word_add(out, "--tablespace-map", arena_textf(arena, "%s=%s", which, space->folder), arena);
+    }
+    flag_add(out, "--takeover", options->takeover);
+    flag_add(out, "--isolate", options->isolate);
+    flag_add(out, "--delta", options->delta);
+    flag_add(out, "--no-salvage", options->no_salvage);
+    flag_add(out, "--start", options->start);
+}
+
+/* The whole command, so that it can be pasted: without its folder it would restore in place. */
+static Err *command_hint(const Restore *restore, Err *err, const char *what, const char *target)
+{
+    const uint32_t timeline = restore->options->timeline.id;
+    AUTO(buf_done) Buf command = {0};
+    buf_addf(&command, "pgstrata restore --cluster=%s", restore->cluster->name);
+    place_options_add(&command, restore);
+    if (timeline)
+        buf_addf(&command, " --target-timeline=%u", timeline);
+    buf_addf(&command, " %s", target);
+    return err_hint(err, "%s: %s", what, buf_text(&command));
 }
 
 static const char reachable[] = "to recover to the last moment that can be reached";
+
+/* The end of what recovery can replay: a break ends it, however much is archived behind. */
+static Err *tip_find(WindowTip *out, const WalWindow *window)
+{
+    const WalTarget end = {.kind = WAL_TARGET_END};
+    WindowStop stop;
+    TRY(wal_window_target(&stop, window, &end));
+    WalWindow whole = *window;
+    if (stop.broken.is_there) {
+        const uint32_t segment_bytes = window->source.generation->segment_bytes;
+        whole.segments = (stop.broken.at.at - 1) / segment_bytes + 1 - window->first_segment;
+        whole.end = (Lsn){(whole.first_segment + whole.segments) * segment_bytes};
+    }
+    return wal_window_tip(out, &whole);
+}
 
 /* Of the backups from this one on, the newest that its WAL makes whole, and how far it can be rolled forward. */
 static Err *reach_hint(const Seek *seek, Err *err)
@@ -155,7 +202,7 @@ static Err *reach_hint(const Seek *seek, Err *err)
         const BackupRecord *const backup = &seek->records[i];
         const WalWindow window = wal_window_find(&seek->source, backup->start_lsn);
         WindowTip tip;
-        AUTO(err_free) Err *tip_err = wal_window_tip(&tip, &window);
+        AUTO(err_free) Err *tip_err = tip_find(&tip, &window);
         if (tip_err || !lsn_is_valid(tip.record) || tip.end.at < backup->stop_lsn.at)
             continue;
         if (tip.has_commit)
@@ -194,13 +241,19 @@ static Err *other_timeline_hint(const Restore *restore, Err *err)
     return err;
 }
 
+static Err *broken_err(const Seek *seek, const WindowBreak *broken)
+{
+    Err *const err = ERR(GAP, "records of WAL do not go on at %s (%s): %s cannot be reached",
+                         lsn_text(broken->at).text, broken->text, seek->restore->options->target_text);
+    return reach_hint(seek, err);
+}
+
 static Err *behind_err(const Seek *seek, const WindowStop *stop)
 {
     const Restore *const restore = seek->restore;
     const char *const target = restore->options->target_text;
-    if (stop->is_broken)
-        return reach_hint(seek, ERR(GAP, "records of WAL do not go on at %s (%s): %s cannot be reached",
-                                    lsn_text(stop->broken).text, stop->broken_text, target));
+    if (stop->broken.is_there)
+        return broken_err(seek, &stop->broken);
     if (restore->way.window.is_gap)
         return missing_err(seek);
     Err *const err = ERR(GAP, "%s lies behind the end of the archive on timeline %u, %s", target,
@@ -288,7 +341,7 @@ static Err *target_seek(Fit *out, Seek *seek)
         *out = not_met(seek);
         return NULL;
     }
-    if (way->target.kind != WAL_TARGET_TIME || way->window.is_gap || stop.is_broken)
+    if (way->target.kind != WAL_TARGET_TIME || way->window.is_gap || stop.broken.is_there)
         return behind_err(seek, &stop);
     return end_pin(restore);
 }
@@ -376,12 +429,15 @@ static Err *backup_choose(Seek *seek)
 
 /* ---- what the server will meet */
 
-static Err *facts_check(Restore *restore)
+static Err *facts_check(const Seek *seek)
 {
+    Restore *const restore = seek->restore;
     RestoreWay *const way = &restore->way;
     if (!way->window.segments)
         return NULL;
     TRY(wal_window_facts(&way->facts, &way->window, way->end_lsn, restore->arena));
+    if (way->facts.broken.is_there)
+        return broken_err(seek, &way->facts.broken);
     if (lsn_is_valid(way->facts.minimal))
         return minimal_err(restore);
     if (way->facts.unread)
@@ -449,7 +505,7 @@ Err *restore_way_find(Restore *restore)
         tail_tell(restore);
     else
         line_cut(&seek);
-    TRY(facts_check(restore));
+    TRY(facts_check(&seek));
     const uint32_t segment = from->generation.segment_bytes;
     RestoreResult *const result = &restore->result;
     result->backup = way->backup;

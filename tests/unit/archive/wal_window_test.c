@@ -221,7 +221,7 @@ static void test_wal_window_tip__is_the_last_record_of_the_tail(void **state)
     assert_int_equal(stop.match.xid.id, 807);
     const WalTarget at_75 = {.kind = WAL_TARGET_TIME, .time = second(75)};
     ASSERT_OK(wal_window_target(&stop, &window, &at_75));
-    assert_false(stop.is_found || stop.is_broken);
+    assert_false(stop.is_found || stop.broken.is_there);
     const Key key = key_wal_tail(&unit_generation.root, &tail);
     ASSERT_OK(store_remove(archive.repo->store, key.text));
     ASSERT_ERR(CORRUPT, wal_window_tip(&tip, &window)); /* it was listed: never the end of WAL */
@@ -296,7 +296,7 @@ static void test_wal_window_target__says_what_is_the_last_time_when_nothing_matc
     const WalSource source = look(&archive, 1);
     const WalWindow window = wal_window_find(&source, SEGMENT(5));
     const WindowStop stop = find(&window, (WalTarget){.kind = WAL_TARGET_TIME, .time = second(99)});
-    assert_false(stop.is_found || stop.is_broken);
+    assert_false(stop.is_found || stop.broken.is_there);
     assert_int_equal(stop.last_time.us, second(40).us);
     assert_int_equal(stop.latest_time.us, second(40).us);
 }
@@ -426,10 +426,10 @@ static void test_wal_window_target__stops_where_records_do_not_go_on(void **stat
     const WalWindow window = wal_window_find(&source, SEGMENT(5));
     const WindowStop stop = find(&window, (WalTarget){.kind = WAL_TARGET_END});
     assert_false(stop.is_found);
-    assert_true(stop.is_broken);
-    assert_true(stop.broken.at <= SEGMENT(6).at + 400000 && stop.broken.at > SEGMENT(6).at + 390000);
+    assert_true(stop.broken.is_there);
+    assert_true(stop.broken.at.at <= SEGMENT(6).at + 400000 && stop.broken.at.at > SEGMENT(6).at + 390000);
     assert_int_equal(stop.last_time.us, second(20).us);
-    assert_non_null(strstr(stop.broken_text, "CRC"));
+    assert_non_null(strstr(stop.broken.text, "CRC"));
 }
 
 static void test_wal_window_target__stops_at_a_record_that_the_next_segment_does_not_continue(void **state)
@@ -443,8 +443,8 @@ static void test_wal_window_target__stops_at_a_record_that_the_next_segment_does
     const WalSource source = look(&archive, 1);
     const WalWindow window = wal_window_find(&source, SEGMENT(5));
     const WindowStop stop = find(&window, (WalTarget){.kind = WAL_TARGET_END});
-    assert_true(stop.is_broken);
-    assert_int_equal(stop.broken.at, story.straddling.at);
+    assert_true(stop.broken.is_there);
+    assert_int_equal(stop.broken.at.at, story.straddling.at);
     assert_int_equal(stop.last_time.us, second(10).us);
 }
 

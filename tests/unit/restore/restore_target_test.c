@@ -92,6 +92,20 @@ static void segment_remove(const Scene *scene, uint32_t timeline, uint64_t segme
     ASSERT_OK(store_remove(scene->repo->store, key.text));
 }
 
+/* Stores it anew with a record that is bad in its middle: names and border lines are as they were. */
+static void segment_break(const Scene *scene, uint32_t timeline, uint64_t segment)
+{
+    AUTO(fake_wal_done) FakeWal wal;
+    fake_wal_begin(&wal, 15);
+    for (uint64_t at = 5; at <= segment; at++) {
+        add_commit(&wal, (uint32_t)(800 + at), (int64_t)at * 10);
+        fill_segment(&wal, 0);
+    }
+    wal.bytes.data[(segment - 5) * FAKE_WAL_SEGMENT + 400000] ^= 1;
+    segment_remove(scene, timeline, segment);
+    put_segments(scene->repo, &wal, timeline, segment, segment + 1);
+}
+
 static void test_restore_way__takes_the_newest_backup_before_the_target(void **state)
 {
     (void)state;
@@ -191,6 +205,55 @@ static void test_restore_way__names_a_hole_below_the_child(void **state)
     assert_way(&scene, "20260101-000051F", 1);
 }
 
+/* The end of the archive is there, and no server would come to it. */
+static void test_restore_way__refuses_the_latest_behind_a_break(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    segment_break(&scene, 1, 7);
+    const RestoreOptions latest = {.backup = "20260101-000051F"};
+    Err *err = way_find(&scene, latest);
+    const char *const lsn = strstr(err_hint_text(err), "--target-lsn=");
+    assert_non_null(lsn);
+    Lsn reachable;
+    ASSERT_OK(lsn_parse(&reachable, lsn + strlen("--target-lsn=")));
+    assert_in_range(reachable.at, SEGMENT(7).at + 300000, SEGMENT(7).at + 400000);
+    assert_hint(err, ERR_GAP, "records of WAL do not go on at 0/7",
+                "--backup=20260101-000051F --target-lsn=");
+    /* What it gives is a way, and so is a moment before. */
+    RestoreOptions before = at_lsn(reachable, 0);
+    before.backup = latest.backup;
+    ASSERT_OK(way_find(&scene, before));
+    ASSERT_OK(way_find(&scene, at_time(65)));
+    /* A backup behind it is whole. */
+    ASSERT_OK(way_find(&scene, (RestoreOptions){0}));
+}
+
+/* Without them the command would restore somewhere else, or make another kind of copy. */
+static void test_restore_way__gives_a_command_with_all_that_was_asked(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    scene_begin(&scene);
+    segment_remove(&scene, 2, 9);
+    const RestoreTablespace spaces[] = {{.name = "fast disk", .folder = "/ssd/a"},
+                                        {.oid = {16400}, .folder = "/ssd/b"}};
+    Err *err = way_find(&scene, (RestoreOptions){.repos = "r2",
+                                                 .to_dir = "/srv/new",
+                                                 .tablespaces = spaces,
+                                                 .tablespace_count = 2,
+                                                 .takeover = true,
+                                                 .isolate = true,
+                                                 .delta = true,
+                                                 .no_salvage = true,
+                                                 .start = true});
+    assert_hint(err, ERR_GAP, "is missing",
+                "pgstrata restore --cluster=main --repo='r2' --to-dir='/srv/new' "
+                "--tablespace-map='fast disk=/ssd/a' --tablespace-map='16400=/ssd/b' "
+                "--takeover --isolate --delta --no-salvage --start --backup=20260101-000111F --target-lsn=");
+}
+
 static RestoreOptions at_xid(uint32_t xid)
 {
     return (RestoreOptions){.target = {.kind = WAL_TARGET_XID, .xid = {xid}}};
@@ -243,6 +306,8 @@ UNIT_MAIN(cmocka_unit_test(test_restore_way__takes_the_newest_backup_before_the_
           cmocka_unit_test(test_restore_way__knows_which_backups_are_of_the_line),
           cmocka_unit_test(test_restore_way__warns_where_nothing_of_the_branch_is_archived),
           cmocka_unit_test(test_restore_way__names_a_hole_below_the_child),
+          cmocka_unit_test(test_restore_way__refuses_the_latest_behind_a_break),
+          cmocka_unit_test(test_restore_way__gives_a_command_with_all_that_was_asked),
           cmocka_unit_test(test_restore_way__looks_for_a_transaction_in_all_that_is_there),
           cmocka_unit_test(test_restore_way__names_the_other_branch),
           cmocka_unit_test(test_restore_way__names_the_first_moment))
