@@ -103,13 +103,14 @@ static Err *target_fill(RestoreCall *restore)
 
 /* ---- what is said before anything is done */
 
-static void asked_show(const RestoreCall *restore, const RestoreResult *result, const char *verb)
+static void asked_show(const RestoreCall *restore, const RestoreResult *result, const char *verb, Lsn end,
+                       Instant time)
 {
     Output *const out = restore->call->output;
     output_text(out, "asked %s, %s", restore->options.target_text, verb);
-    if (!instant_is_none(result->end_time))
-        output_text(out, " %s at", local_time_text(result->end_time).text);
-    output_text(out, " LSN %s", lsn_text(result->end_lsn).text);
+    if (!instant_is_none(time))
+        output_text(out, " %s at", local_time_text(time).text);
+    output_text(out, " LSN %s", lsn_text(end).text);
     if (result->stop_xid.id)
         output_text(out, ", stopping %s transaction %u", result->stop_is_before ? "before" : "after",
                     result->stop_xid.id);
@@ -128,7 +129,7 @@ static void way_show(const RestoreCall *restore, const RestoreResult *result)
     output_text(out, "room: at most %s are needed, %s are free at %s\n", size_text(result->needed_bytes).text,
                 size_text(result->free_bytes).text, result->data_directory);
     if (!restore->options.standby)
-        asked_show(restore, result, "will get");
+        asked_show(restore, result, "will get", result->end_lsn, result->end_time);
 }
 
 /* The progress line would write over it. */
@@ -291,8 +292,11 @@ static void reached_show(const RestoreCall *restore, const RestoreResult *result
                         : (restore->options.action == RESTORE_SHUTDOWN ? "shut down" : "open for writing"));
     if (!result->has_reached)
         return;
-    if (!restore->options.standby)
-        asked_show(restore, result, "got");
+    if (!restore->options.standby) {
+        asked_show(restore, result, "got", result->reached_lsn, result->reached_time);
+        output_text(out, "the server is on timeline %u\n", result->reached_timeline.id);
+        return;
+    }
     output_text(out, "the server replayed to LSN %s%s%s and is on timeline %u\n",
                 lsn_text(result->reached_lsn).text,
                 instant_is_none(result->reached_time) ? "" : ", last commit ",

@@ -4,11 +4,14 @@
 /*
  * Starts the restored server and asks it what it has reached: the answer is the server's, not ours.
  *
- * Recovery can take hours: what is bounded is not its length but its silence. As long as replay moves on we wait.
+ * Recovery can take hours: what is bounded is not its length but its silence. As long as replay moves on we wait. A server
+ * that ends on the way, or stands still, has not restored what was asked for: that is an error. One that runs and does not
+ * let us ask may have: that is a warning.
  */
 #include "base/text.h"
 #include "db/connection.h"
 #include "cluster/cluster.h"
+#include "cluster/postmaster.h"
 #include "cluster/recovery_spent.h"
 #include "restore/restore_priv.h"
 #include "os/clock.h"
@@ -20,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERVER_LOG "pgstrata.log"
+
 enum {
     START_TIMEOUT_S = 365 * 24 * 3600, /* pg_ctl ends by itself when the server does */
     ASK_EVERY_MS = 100,
@@ -27,7 +32,6 @@ enum {
     SILENT_MAX_MS = 10 * 60 * 1000, /* replay that has not moved for this long will not */
     LOG_TAIL_BYTES = 2000,
     LOG_BYTES_MAX = 64 * 1024 * 1024,
-    PID_FILE_BYTES_MAX = 4096,
 };
 
 /* ---- the server's programs */
@@ -74,23 +78,37 @@ const char *restore_config_elsewhere(const Restore *restore, Arena *arena)
     return is_there ? path : NULL;
 }
 
-static Err *start_err(const Restore *restore, const char *log, Span said)
+/* What the server said last says why. */
+static Err *log_explain(const Restore *restore, Err *err)
 {
+    AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf text = {0};
+    const char *const log = restore_path(restore, SERVER_LOG, arena);
     AUTO(err_free) Err *unread = file_read_all(&text, log, LOG_BYTES_MAX);
     const char *tail = unread ? "" : buf_text(&text);
     if (text.len > LOG_TAIL_BYTES)
         tail = buf_text(&text) + text.len - LOG_TAIL_BYTES;
-    Err *const err = ERR(IO, "the restored server in %s did not start: %.*s", restore->place.folder,
-                         (int)strcspn((const char *)said.ptr, "\n"), (const char *)said.ptr);
     return err_hint(err_detail(err, "%s", tail), "its log is %s", log);
+}
+
+static Err *start_err(const Restore *restore, Span said)
+{
+    return log_explain(restore,
+                       ERR(IO, "the restored server in %s did not start: %.*s", restore->place.folder,
+                           (int)strcspn((const char *)said.ptr, "\n"), (const char *)said.ptr));
+}
+
+static Err *ended_err(const Restore *restore)
+{
+    return log_explain(restore, ERR(IO, "the restored server in %s ended before it reached %s",
+                                    restore->place.folder, lsn_text(restore->way.end_lsn).text));
 }
 
 static Err *server_start(const Restore *restore, Arena *arena)
 {
     const char *program = NULL;
     TRY(pg_ctl_find(&program, restore->from.version->major, arena));
-    const char *const log = restore_path(restore, "pgstrata.log", arena);
+    const char *const log = restore_path(restore, SERVER_LOG, arena);
     const char *const config = restore_config_elsewhere(restore, arena);
     const char *const argv[] = {program,
                                 "-D",
@@ -108,24 +126,18 @@ static Err *server_start(const Restore *restore, Arena *arena)
     buf_add_text(&output, "");
     ProcessEnd end;
     TRY(process_run(&end, argv, &(ProcessOptions){.folder = "/", .output = &output}));
-    return process_succeeded(end) ? NULL : start_err(restore, log, buf_span(&output));
+    return process_succeeded(end) ? NULL : start_err(restore, buf_span(&output));
 }
 
 /* ---- asking */
 
-/* Where it listens: lines 4 and 5 of postmaster.pid are port and socket folder (miscadmin.h). */
-static Err *address_read(DbOptions *out, const Restore *restore, Arena *arena)
+/* NOT_FOUND: it does not run. */
+static Err *address_find(DbOptions *out, const Restore *restore, Arena *arena)
 {
-    AUTO(buf_done) Buf text = {0};
-    TRY(file_read_all(&text, restore_path(restore, "postmaster.pid", arena), PID_FILE_BYTES_MAX));
-    char *rest = arena_text(arena, buf_text(&text));
-    const char *lines[6] = {0};
-    for (size_t i = 0; i < COUNT_OF(lines) && rest; i++)
-        lines[i] = strsep(&rest, "\n");
-    if (!lines[5])
-        return ERR(CORRUPT, "postmaster.pid has no address of the server");
-    *out = (DbOptions){.host = *lines[4] ? lines[4] : lines[5],
-                       .port = lines[3],
+    Postmaster server;
+    TRY(postmaster_read(&server, restore->place.folder, arena));
+    *out = (DbOptions){.host = server.host,
+                       .port = server.port,
                        .user = restore->cluster->connection.user,
                        .dbname = "postgres",
                        .connect_timeout_ms = CONNECT_TIMEOUT_MS};
@@ -173,28 +185,52 @@ static bool is_answered(const Restore *restore, const Answer *answer)
     return !answer->is_recovering || (restore->options->action == RESTORE_PAUSE && answer->is_paused);
 }
 
-static Err *reached_ask(Answer *out, const Restore *restore, Arena *arena)
+static Err *ended_check(const Restore *restore)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    DbOptions address;
+    AUTO(err_free) Err *err = address_find(&address, restore, arena);
+    return err_is(err, ERR_NOT_FOUND) ? ended_err(restore) : TAKE(err);
+}
+
+/* One look. `*err` is why there is no answer: the server runs, but it does not let us ask. */
+static Err *server_look(Answer *out, Err **err, const Restore *restore, const DbOptions *address)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    TRY(signal_check());
+    *err = server_ask(out, address, arena);
+    Err *const ended = *err ? ended_check(restore) : NULL;
+    if (ended)
+        err_free(err);
+    return ended;
+}
+
+/* `*is_known` false: it runs and could not be asked; the report says why. */
+static Err *reached_ask(Answer *out, bool *is_known, const Restore *restore, Arena *arena)
 {
     DbOptions address;
-    TRY(address_read(&address, restore, arena));
+    TRY(ended_check(restore));
+    TRY(address_find(&address, restore, arena));
     Lsn before = {0};
     int64_t moved = clock_monotonic_us();
     for (;;) {
-        TRY(signal_check());
-        Err *err = server_ask(out, &address, arena);
+        AUTO(err_free) Err *err = NULL;
+        TRY(server_look(out, &err, restore, &address));
         if (!err && is_answered(restore, out))
             return NULL;
-        if (err && !err_is(err, ERR_AWAY))
-            return err;
         if (!err && out->replayed.at != before.at) {
             before = out->replayed;
             moved = clock_monotonic_us();
         }
-        if ((clock_monotonic_us() - moved) / 1000 > SILENT_MAX_MS)
-            return err ? err
-                       : ERR(IO, "recovery stands still at %s, short of %s", lsn_text(before).text,
-                             lsn_text(restore->way.end_lsn).text);
-        err_free(&err);
+        const bool is_silent = (clock_monotonic_us() - moved) / 1000 > SILENT_MAX_MS;
+        if (err && (is_silent || !err_is(err, ERR_AWAY))) {
+            report_survived(restore->report, TAKE(err));
+            *is_known = false;
+            return NULL;
+        }
+        if (is_silent)
+            return log_explain(restore, ERR(IO, "recovery stands still at %s, short of %s",
+                                            lsn_text(before).text, lsn_text(restore->way.end_lsn).text));
         clock_sleep_ms(ASK_EVERY_MS);
     }
 }
@@ -257,7 +293,7 @@ static Err *stop_start(Answer *out, const Restore *restore, Arena *arena)
     return TAKE(start); /* it says more: the end of the log */
 }
 
-static Err *reach(Answer *out, Restore *restore, Arena *arena)
+static Err *reach(Answer *out, bool *is_known, Restore *restore, Arena *arena)
 {
     if (is_to_stop(restore)) {
         TRY(stop_start(out, restore, arena));
@@ -267,7 +303,7 @@ static Err *reach(Answer *out, Restore *restore, Arena *arena)
     TRY(server_start(restore, arena));
     restore->result.is_started = true;
     progress_phase(restore->options->progress, "waiting for recovery");
-    return reached_ask(out, restore, arena);
+    return reached_ask(out, is_known, restore, arena);
 }
 
 /* The recovery has ended: what it was told must not guide the copies that are made of this server. */
@@ -275,7 +311,7 @@ static void settings_settle(const Restore *restore, Arena *arena)
 {
     DbOptions address;
     AUTO(connection_close) Connection *connection = NULL;
-    Err *err = address_read(&address, restore, arena);
+    Err *err = address_find(&address, restore, arena);
     if (!err)
         err = db_connect(&connection, &address);
     if (err)
@@ -284,23 +320,33 @@ static void settings_settle(const Restore *restore, Arena *arena)
         spent_settings_reset(connection, restore->place.folder, restore->report);
 }
 
+/* Our word against the server's. A standby is only on its way. */
+static void reached_check(const Restore *restore)
+{
+    const RestoreResult *const result = &restore->result;
+    if (restore->place.role == PLAN_STANDBY || result->reached_lsn.at >= result->end_lsn.at)
+        return;
+    report_warn(restore->report, "restore/SHORT", "the server replayed to %s, and %s was announced",
+                lsn_text(result->reached_lsn).text, lsn_text(result->end_lsn).text);
+    report_hint(restore->report, "what it says about the end of recovery is in %s/%s", restore->place.folder,
+                SERVER_LOG);
+}
+
 Err *restore_start(Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     progress_phase(restore->options->progress, "starting the server");
     Answer answer;
-    Err *const err = reach(&answer, restore, arena);
-    if (err && (err_is(err, ERR_CANCELED) || !restore->result.is_started))
-        return err;
-    if (err) {
-        report_survived(restore->report, err);
+    bool is_known = true;
+    TRY(reach(&answer, &is_known, restore, arena));
+    if (!is_known)
         return NULL;
-    }
     RestoreResult *const result = &restore->result;
     result->has_reached = true;
     result->reached_lsn = answer.replayed;
     result->reached_time = answer.last_commit;
     result->reached_timeline = (Timeline){answer.timeline};
+    reached_check(restore);
     if (!answer.is_recovering)
         settings_settle(restore, arena);
     return NULL;

@@ -70,6 +70,43 @@ def test_a_copy_is_started_beside_the_running_original(story):
     assert story.cluster.value('select 1') == 1
 
 
+@pytest.mark.majors(15)
+def test_what_was_got_is_what_the_server_says(story):
+    """Not what was announced: that is the last commit, and the server counts a rollback behind it too."""
+    story.cluster.sql('begin; create table rolled_back (); rollback')
+    story.archive_all()
+    data, run = story.restore('--start')
+    copy = story.clusters.adopt(story.major, data)
+    copy.run, copy.overrides = story.cluster.run, {}
+    copy.port = int(re.search(r'^the server listens on port (\d+)$', run.out, re.M)[1])
+    lsn = copy.value('select pg_last_wal_replay_lsn()::text')
+    time = copy.value("select to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')").rstrip('0.')
+    copy.stop()
+    assert re.search(rf'^asked the latest, got {re.escape(time)}\+00 at LSN {lsn} ', run.out, re.M), (time, run)
+    assert f'will get {time}' not in run.out and 'the server is on timeline 2' in run.out
+
+
+@pytest.mark.majors(15)
+def test_a_server_that_ends_before_its_target_is_an_error(story):
+    """pg_ctl has said that it started, and then it died: no waiting for it, and no success."""
+    story.archive_all()
+    programs = story.clusters.folder / 'programs'
+    programs.mkdir()
+    fake = programs / 'pg_ctl'
+    fake.write_text(f'''#!/bin/sh
+[ "$1" != --version ] || {{ echo "pg_ctl (PostgreSQL) {story.major}.1"; exit; }}
+cd "$2"
+echo "FATAL:  could not restore file" > "$4"
+sleep 1 > /dev/null 2>&1 < /dev/null &
+printf '%s\\n' $! "$2" 1 5999 /nowhere '' '' ready > postmaster.pid
+''')
+    fake.chmod(0o755)
+    path = f'{programs}:{story.pgstrata.env["PATH"]}'
+    data, run = story.restore('--start', code=1, env={'PATH': path}, timeout_s=30)
+    assert f'the restored server in {data} ended before it reached ' in run.err, run
+    assert 'could not restore file' in run.err and f'{data}/pgstrata.log' in run.err and 'done' not in run.out
+
+
 @pytest.mark.majors(13, 18)
 def test_the_end_of_a_backup_is_a_target(story):
     story.work(seed=2)
