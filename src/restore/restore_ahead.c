@@ -74,7 +74,8 @@ static void pinned_tell(Restore *restore)
 
 static Err *own_look(Restore *restore)
 {
-    if (restore->place.ground == GROUND_FREE || restore->options->no_salvage)
+    const RestorePlace *const place = &restore->place;
+    if (place->ground == GROUND_FREE || !place->is_own_place || restore->options->no_salvage)
         return NULL;
     WalLocal *const local = arena_alloc(restore->arena, sizeof *local);
     TRY(restore_salvage_look(local, restore, restore->place.folder));

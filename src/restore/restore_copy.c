@@ -44,9 +44,22 @@ static uint64_t path_hash(const char *path)
     return hash64_of(span_of(path, strlen(path)), 0);
 }
 
-static bool may_be_link(const char *path, const PgVersion *version)
+static bool is_tablespace(const Copy *copy, const char *path)
 {
-    return text_equal(path, "pg_wal") || pgdata_path_classify(path, version).kind == PGDATA_TABLESPACE;
+    return pgdata_path_classify(path, copy->restore->from.version).kind == PGDATA_TABLESPACE;
+}
+
+/* What a link that stands there already leads to belongs to the data directory only in the cluster's own place: a copy
+ * that somebody made with cp -a has production's links. */
+static bool may_keep_link(const Copy *copy, const char *path)
+{
+    return copy->restore->place.is_own_place && (text_equal(path, "pg_wal") || is_tablespace(copy, path));
+}
+
+/* A copy's tablespace links are its own by the time that they are asked for: link_place() has put them. */
+static bool may_be_link(const Copy *copy, const char *path)
+{
+    return is_tablespace(copy, path) || may_keep_link(copy, path);
 }
 
 /* Makes sure that `path` is a real folder (or a link where one may be), moving anything else aside. */
@@ -56,7 +69,7 @@ static Err *folder_place(Copy *copy, const char *path, mode_t mode)
     const char *const full = restore_path(restore, path, copy->arena);
     EntryInfo info;
     TRY(entry_stat(&info, full));
-    if (info.kind == ENTRY_LINK && may_be_link(path, restore->from.version)) {
+    if (info.kind == ENTRY_LINK && may_keep_link(copy, path)) {
         TRY(entry_stat_follow(&info, full));
         if (info.kind == ENTRY_FOLDER)
             return NULL;
@@ -77,8 +90,7 @@ static Err *parent_check(Copy *copy, const char *path)
     for (const char *at = parent; !text_equal(at, "."); at = path_parent(at, copy->arena)) {
         EntryInfo info;
         TRY(entry_stat(&info, restore_path(copy->restore, at, copy->arena)));
-        const bool is_fine = info.kind == ENTRY_FOLDER ||
-                             (info.kind == ENTRY_LINK && may_be_link(at, copy->restore->from.version));
+        const bool is_fine = info.kind == ENTRY_FOLDER || (info.kind == ENTRY_LINK && may_be_link(copy, at));
         if (!is_fine)
             return ERR(CORRUPT, "the manifest lists %s, and %s is a %s and no folder", path, at,
                        info.kind == ENTRY_ABSENT ? "name that it does not list" : entry_kind_name(info.kind));
@@ -119,8 +131,8 @@ static Err *link_place(Copy *copy, const ManifestEntry *entry)
     const Restore *const restore = copy->restore;
     const PgdataPath what = pgdata_path_classify(entry->path, restore->from.version);
     if (text_equal(entry->path, "pg_wal")) {
-        /* A clone must never write into production's WAL folder. */
-        if (restore->place.role != PLAN_OWNER)
+        /* Only production may write into production's WAL folder. */
+        if (restore->place.role != PLAN_OWNER || !restore->place.is_own_place)
             return folder_place(copy, entry->path, 0700);
         return link_target_make(copy, entry->path, entry->link_target);
     }
@@ -319,8 +331,7 @@ static Err *extras_of(Copy *copy, Buf *stack, const char *folder, Arena *arena)
             TRY(extra_clear(copy, path, entry));
             continue;
         }
-        if (entry->kind == ENTRY_FOLDER ||
-            (entry->kind == ENTRY_LINK && may_be_link(path, copy->restore->from.version)))
+        if (entry->kind == ENTRY_FOLDER || (entry->kind == ENTRY_LINK && may_be_link(copy, path)))
             buf_add(stack, &path, sizeof path);
     }
     return NULL;

@@ -304,6 +304,18 @@ static Err *all_set_aside(Restore *restore)
 
 /* ---- begin and end */
 
+static Err *control_remove(const Restore *restore)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const global = restore_path(restore, "global", arena);
+    EntryInfo info;
+    TRY(entry_stat(&info, global));
+    if (info.kind != ENTRY_FOLDER)
+        return NULL;
+    TRY(file_remove(path_join(global, "pg_control", arena)));
+    return folder_sync(global);
+}
+
 Err *restore_place_begin(Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
@@ -316,15 +328,10 @@ Err *restore_place_begin(Restore *restore)
         system_id_text(restore->from.generation.system_id).text, restore->way.backup.label.text,
         restore->options->target_text);
     TRY(file_write_durable(restore_path(restore, RESTORE_MARKER, arena), buf_span(&text), 0600));
-    if (restore->place.ground == GROUND_UNREADABLE)
-        return all_set_aside(restore);
-    const char *const global = restore_path(restore, "global", arena);
-    EntryInfo info;
-    TRY(entry_stat(&info, global));
-    if (info.kind != ENTRY_FOLDER)
-        return NULL;
-    TRY(file_remove(path_join(global, "pg_control", arena)));
-    return folder_sync(global);
+    if (restore->place.ground != GROUND_UNREADABLE)
+        TRY(control_remove(restore));
+    TRY(restore_tablespaces_leave(restore));
+    return restore->place.ground == GROUND_UNREADABLE ? all_set_aside(restore) : NULL;
 }
 
 Err *restore_file_mode(mode_t *out, const Restore *restore)

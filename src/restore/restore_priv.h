@@ -107,6 +107,9 @@ MUST char *restore_path(const Restore *restore, const char *path, Arena *arena);
  * somebody else's folder is in the way. */
 MUST Err *restore_tablespaces_find(Restore *restore);
 const char *restore_tablespace_folder(const Restore *restore, Oid oid);
+/* In the cluster's own place: empties the tablespaces that the old data directory leads to and the backup has not, of
+ * their server's files alone. Where nobody can say whose they are, they are moved aside within their tablespace. */
+MUST Err *restore_tablespaces_leave(Restore *restore);
 
 /* ---- restore_room.c: fills result.needed_bytes and free_bytes. REFUSED: the copy would not fit. */
 MUST Err *restore_room_check(Restore *restore);

@@ -155,7 +155,7 @@ static Err *reuse_measure(Rooms *rooms)
         return NULL; /* nothing is there, or it is moved aside */
     TRY(tree_measure(rooms, restore->place.folder));
     for (size_t i = 0; i < restore->link_count; i++) {
-        if (!text_starts(restore->links[i].folder, restore->place.folder))
+        if (!path_is_below(restore->links[i].folder, restore->place.folder))
             TRY(tree_measure(rooms, restore->links[i].folder));
     }
     return NULL;

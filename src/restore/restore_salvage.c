@@ -165,7 +165,8 @@ static Err *salvage_prepare(Salvage *salvage, const char *pg_wal)
     return err;
 }
 
-static Err *is_clone(bool *out, const Restore *restore, const char *folder)
+/* A copy's WAL is not the cluster's, though its segments have the same names. */
+static Err *is_copy(bool *out, const Restore *restore, const char *folder)
 {
     EntryInfo clone;
     TRY(entry_stat(&clone, path_join(folder, RESTORE_CLONE_MARKER, restore->arena)));
@@ -175,10 +176,11 @@ static Err *is_clone(bool *out, const Restore *restore, const char *folder)
 
 Err *restore_salvage(Restore *restore)
 {
-    if (restore->place.ground == GROUND_FREE)
+    /* Also one that carries no mark: somebody may have copied the folder and started a server on it. */
+    if (restore->place.ground == GROUND_FREE || !restore->place.is_own_place)
         return NULL;
     bool has_nothing;
-    TRY(is_clone(&has_nothing, restore, restore->place.folder));
+    TRY(is_copy(&has_nothing, restore, restore->place.folder));
     if (has_nothing)
         return NULL;
     progress_phase(restore->options->progress, "salvaging WAL");
@@ -214,7 +216,7 @@ Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *folder)
 {
     bool has_nothing;
     *out = (WalLocal){.folder = path_join(folder, "pg_wal", restore->arena)};
-    TRY(is_clone(&has_nothing, restore, folder));
+    TRY(is_copy(&has_nothing, restore, folder));
     if (has_nothing)
         return NULL;
     Salvage salvage = {.restore = restore};

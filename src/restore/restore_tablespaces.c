@@ -6,11 +6,14 @@
  *
  * A tablespace's folder holds one folder a PostgreSQL version. Where that is there already and the data directory that we
  * restore over does not lead to it, it is another cluster's, and writing there would destroy it. The same holds for
- * folders in which recovery creates tablespaces on the way: the server takes their paths from WAL and asks nobody.
+ * folders in which recovery creates tablespaces on the way: the server takes their paths from WAL and asks nobody. It
+ * does not empty them either, so that pages of the old future would come back to life in new tables.
  */
 #include "base/text.h"
 #include "restore/restore_priv.h"
 #include "os/entry.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "os/path.h"
 #include "pg/pgdata_path.h"
 #include "pg/tablespace_map.h"
@@ -18,6 +21,8 @@
 #include "repo/place_store.h"
 
 #include <string.h>
+
+#define LINKS_FOLDER "pg_tblspc"
 
 typedef struct Links {
     Restore *restore;
@@ -170,29 +175,59 @@ static Err *folders_choose(Links *links)
 
 /* ---- are the places free? */
 
-/* Does the data directory that we restore over lead there? */
-static Err *is_own(bool *out, const Restore *restore, const RestoreLink *link)
+/* The links of the data directory that we restore over; none where there is no pg_tblspc. */
+static Err *old_links_list(FolderList *out, const Restore *restore, Arena *arena)
 {
-    Arena *const arena = restore->arena;
-    EntryInfo there, here;
-    TRY(entry_stat_follow(&there, link->folder));
-    TRY(entry_stat_follow(&here,
-                          restore_path(restore, arena_textf(arena, "pg_tblspc/%u", link->oid.id), arena)));
-    *out = here.kind == ENTRY_FOLDER && here.device == there.device && here.inode == there.inode;
+    FolderList all;
+    const char *const folder = restore_path(restore, LINKS_FOLDER, arena);
+    EntryInfo info;
+    *out = (FolderList){0};
+    TRY(entry_stat(&info, folder));
+    if (info.kind != ENTRY_FOLDER)
+        return NULL;
+    TRY(folder_list(&all, folder, arena));
+    for (size_t i = 0; i < all.count; i++) {
+        if (all.entries[i].kind == ENTRY_LINK)
+            all.entries[out->count++] = all.entries[i];
+    }
+    out->entries = all.entries;
     return NULL;
+}
+
+/* Does the data directory that we restore over lead there, by a link of any number? */
+static Err *is_own(bool *out, const Restore *restore, const char *folder)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    FolderList links;
+    EntryInfo there;
+    *out = false;
+    TRY(entry_stat_follow(&there, folder));
+    TRY(old_links_list(&links, restore, arena));
+    for (size_t i = 0; i < links.count && !*out; i++) {
+        EntryInfo here;
+        const char *const link = path_join(LINKS_FOLDER, links.entries[i].name, arena);
+        TRY(entry_stat_follow(&here, restore_path(restore, link, arena)));
+        *out = here.kind == ENTRY_FOLDER && here.device == there.device && here.inode == there.inode;
+    }
+    return NULL;
+}
+
+/* The folder within a tablespace that servers of this major use. */
+static const char *version_folder(const Restore *restore)
+{
+    const Generation *const generation = &restore->from.generation;
+    return arena_textf(restore->arena, "PG_%u_%u", generation->major, generation->catalog_version);
 }
 
 static Err *folder_check(const Restore *restore, const RestoreLink *link)
 {
-    const RestoreFrom *const from = &restore->from;
-    const char *const version =
-        arena_textf(restore->arena, "PG_%u_%u", from->generation.major, from->generation.catalog_version);
+    const char *const version = version_folder(restore);
     EntryInfo info;
     bool is_ours = false;
     TRY(entry_stat(&info, path_join(link->folder, version, restore->arena)));
     if (info.kind == ENTRY_ABSENT)
         return NULL;
-    TRY(is_own(&is_ours, restore, link));
+    TRY(is_own(&is_ours, restore, link->folder));
     if (is_ours)
         return NULL;
     return err_hint(
@@ -204,6 +239,27 @@ static Err *folder_check(const Restore *restore, const RestoreLink *link)
         link->folder, version, link->oid.id);
 }
 
+/* Recovery goes on with the files that it finds in the folder. In its own place those of the old data directory go
+ * (restore_tablespaces_leave()); what no link leads to is nobody's that we know. */
+static Err *created_place_check(const Restore *restore, const WindowTablespace *made)
+{
+    const char *const version = version_folder(restore);
+    EntryInfo info;
+    bool is_ours = false;
+    TRY(entry_stat(&info, path_join(made->path, version, restore->arena)));
+    if (info.kind == ENTRY_ABSENT)
+        return NULL;
+    TRY(is_own(&is_ours, restore, made->path));
+    if (is_ours)
+        return NULL;
+    return err_hint(
+        ERR(REFUSED,
+            "at %s the server creates tablespace %u at %s, where %s is there already, and nothing "
+            "in %s says that it may be restored over",
+            lsn_text(made->lsn).text, made->oid.id, made->path, version, restore->place.folder),
+        "if no cluster uses it, move %s/%s away", made->path, version);
+}
+
 /* Recovery in the cluster's own place creates them again where they were. One without a path becomes a folder in
  * pg_tblspc. */
 static Err *created_check(Restore *restore)
@@ -211,7 +267,10 @@ static Err *created_check(Restore *restore)
     const WindowFacts *const facts = &restore->way.facts;
     for (size_t i = 0; i < facts->tablespace_count; i++) {
         EntryInfo info;
-        restore->has_inner_tablespaces |= !*facts->tablespaces[i].path;
+        const bool is_inner = !*facts->tablespaces[i].path;
+        restore->has_inner_tablespaces |= is_inner;
+        if (restore->place.is_own_place && !is_inner)
+            TRY(created_place_check(restore, &facts->tablespaces[i]));
         TRY(entry_stat(&info, facts->tablespaces[i].path));
         if (info.kind != ENTRY_ABSENT && !restore->place.is_own_place)
             return err_hint(
@@ -239,6 +298,43 @@ Err *restore_tablespaces_find(Restore *restore)
     restore->links =
         (const RestoreLink *)(const void *)arena_bytes(restore->arena, buf_span(&links.list)).ptr;
     return created_check(restore);
+}
+
+/* ---- those that the backup does not know */
+
+/* `link` is the path of the link, in the data directory. */
+static Err *later_leave(Restore *restore, const char *link, Arena *arena)
+{
+    const RestorePlace *const place = &restore->place;
+    const char *const folder = path_join(restore_path(restore, link, arena), version_folder(restore), arena);
+    EntryInfo info;
+    TRY(entry_stat(&info, folder));
+    if (info.kind != ENTRY_FOLDER)
+        return NULL;
+    if (place->ground == GROUND_UNREADABLE)
+        return file_rename(folder, arena_textf(arena, "%s%s", folder, place->aside + strlen(place->folder)));
+    TRY(folder_remove_all(folder));
+    return folder_sync(path_parent(folder, arena));
+}
+
+Err *restore_tablespaces_leave(Restore *restore)
+{
+    if (!restore->place.is_own_place)
+        return NULL;
+    AUTO(arena_free) Arena *arena = arena_new();
+    FolderList links;
+    TRY(old_links_list(&links, restore, arena));
+    for (size_t i = 0; i < links.count; i++) {
+        const char *const link = path_join(LINKS_FOLDER, links.entries[i].name, arena);
+        const PgdataPath what = pgdata_path_classify(link, restore->from.version);
+        bool is_known = what.kind != PGDATA_TABLESPACE;
+        for (size_t at = 0; at < restore->link_count; at++)
+            is_known |= restore->links[at].oid.id == what.tablespace.id;
+        if (!is_known)
+            TRY_AS(later_leave(restore, link, arena),
+                   "clearing the tablespace at %s, which the backup has not", link);
+    }
+    return NULL;
 }
 
 const char *restore_tablespace_folder(const Restore *restore, Oid oid)

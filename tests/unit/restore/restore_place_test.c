@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * What a restore does with what stands in its folder already: in the cluster's own place, and where somebody made a copy
+ * of the data directory by hand, with its links.
+ */
+#include "unit.h"
+
+#include "pg/fixture.h"
+
+#include "fake/stopped_cluster.h"
+#include "restore/restore.h"
+#include "repo/wal_archive.h"
+
+#include <unistd.h>
+
+enum { NOBODY = 65534 };
+
+typedef struct Ground {
+    StoppedCluster cluster;
+    char copy[128], outside[128];
+    Report report;
+    Arena *arena;
+} Ground;
+
+static void ground_done(Ground *ground)
+{
+    report_done(&ground->report);
+    arena_free(&ground->arena);
+    stopped_cluster_done(&ground->cluster);
+}
+
+/* A stopped cluster, and a folder that is none of its business. */
+static void ground_begin(Ground *ground)
+{
+    if (geteuid() == 0) /* a restore refuses to make files of root's */
+        assert_int_equal(seteuid(NOBODY), 0);
+    stopped_cluster_make(&ground->cluster);
+    ground->arena = arena_new();
+    snprintf(ground->copy, sizeof ground->copy, "%s/copy", ground->cluster.top.path);
+    snprintf(ground->outside, sizeof ground->outside, "%s/outside", ground->cluster.top.path);
+    ASSERT_OK(folder_make(ground->outside, 0700));
+    ASSERT_OK(folder_make(path_join(ground->cluster.data, "pg_tblspc", ground->arena), 0700));
+}
+
+static void backup(const Ground *ground)
+{
+    BackupResult made;
+    ASSERT_OK(stopped_cluster_backup(&made, &ground->cluster, NULL));
+}
+
+/* `to_dir` NULL: in place. */
+static Err *restore(Ground *ground, const char *to_dir)
+{
+    Progress progress = {.phase = ""};
+    RestoreResult result;
+    const RestoreOptions options = {.target_text = "the latest",
+                                    .to_dir = to_dir,
+                                    .restore_command = "false",
+                                    .delta = true,
+                                    .progress = &progress};
+    return restore_run(&result, &ground->cluster.options, &options, &ground->report, ground->arena);
+}
+
+static void file_put(const char *folder, const char *path, const char *text)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const full = path_join(folder, path, arena);
+    ASSERT_OK(folder_make_all(path_parent(full, arena), 0700));
+    ASSERT_OK(file_write_durable(full, span_of(text, strlen(text)), 0600));
+}
+
+static void link_put(const char *folder, const char *path, const char *target)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    ASSERT_OK(path_make_link(path_join(folder, path, arena), target));
+}
+
+static EntryInfo entry_of(const char *folder, const char *path)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    EntryInfo info;
+    ASSERT_OK(entry_stat(&info, path_join(folder, path, arena)));
+    return info;
+}
+
+static bool is_there(const char *folder, const char *path)
+{
+    return entry_of(folder, path).kind != ENTRY_ABSENT;
+}
+
+/* A data directory beside the cluster's, as cp -a would make one. */
+static void copy_begin(const Ground *ground)
+{
+    AUTO(buf_done) Buf control = {0};
+    fixture_read(&control, 15, "pg_control.shut_down");
+    file_put(ground->copy, "PG_VERSION", "15\n");
+    file_put(ground->copy, "global/was", "there");
+    ASSERT_OK(file_write_durable(path_join(ground->copy, "global/pg_control", ground->arena),
+                                 buf_span(&control), 0600));
+    ASSERT_OK(folder_make(path_join(ground->copy, "pg_tblspc", ground->arena), 0700));
+}
+
+static const char *version_folder(const Ground *ground)
+{
+    ControlFile control;
+    ASSERT_OK(cluster_control_read(&control, ground->cluster.data));
+    return arena_textf(ground->arena, "PG_%u_%u", control.version->major, control.version->catalog_version);
+}
+
+static size_t archived_timelines(const Ground *ground)
+{
+    AUTO(repo_free) Repo *repo = NULL;
+    const RepoSpec spec = cluster_repo_spec(&ground->cluster.options, 0);
+    ASSERT_OK(repo_open(&repo, &spec));
+    RepoSet set = {.repos = &repo, .stores = &repo->store, .count = 1};
+    Generation generation;
+    WalArchive archive;
+    ASSERT_OK(generation_latest(&generation, &set, "main"));
+    ASSERT_OK(wal_archive_list(&archive, repo, &generation, ground->arena));
+    return archive.count;
+}
+
+/* Replay of its CREATE TABLESPACE would go on with the files that are there. */
+static void test_restore__empties_a_later_tablespace_of_the_server_s_files_alone(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    const char *const version = version_folder(&ground);
+    file_put(ground.outside, arena_textf(ground.arena, "%s/5/1259", version), "a page of the old future");
+    file_put(ground.outside, "PG_14_202107181/5/1259", "another server's");
+    file_put(ground.outside, "letter", "somebody's");
+    link_put(ground.cluster.data, "pg_tblspc/16500", ground.outside);
+    ASSERT_OK(restore(&ground, NULL));
+    assert_false(is_there(ground.cluster.data, "pg_tblspc/16500"));
+    assert_false(is_there(ground.outside, version));
+    assert_true(is_there(ground.outside, "PG_14_202107181/5/1259"));
+    assert_true(is_there(ground.outside, "letter"));
+}
+
+/* Nobody knows whose link that was. */
+static void test_restore__moves_a_later_tablespace_of_an_unreadable_folder_aside(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    const char *const version = version_folder(&ground);
+    file_put(ground.outside, arena_textf(ground.arena, "%s/5/1259", version), "somebody's page");
+    link_put(ground.cluster.data, "pg_tblspc/16500", ground.outside);
+    file_put(ground.cluster.data, "global/pg_control", "rubbish");
+    ASSERT_OK(restore(&ground, NULL));
+    FolderList kept;
+    ASSERT_OK(folder_list(&kept, ground.outside, ground.arena));
+    assert_int_equal(kept.count, 1);
+    assert_true(strstr(kept.entries[0].name, ".aside-") != NULL);
+    assert_true(is_there(ground.outside, arena_textf(ground.arena, "%s/5/1259", kept.entries[0].name)));
+}
+
+static void test_restore__of_a_copy_touches_no_later_tablespace(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    const char *const page = arena_textf(ground.arena, "%s/5/1259", version_folder(&ground));
+    file_put(ground.outside, page, "production's page");
+    copy_begin(&ground);
+    link_put(ground.copy, "pg_tblspc/16500", ground.outside);
+    ASSERT_OK(restore(&ground, ground.copy));
+    assert_true(is_there(ground.outside, page));
+    assert_false(is_there(ground.copy, "pg_tblspc/16500"));
+}
+
+/* The copy's pg_wal leads into production's. */
+static void test_restore__of_a_copy_keeps_no_link_for_its_wal(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    file_put(ground.outside, "0000000300000000000000FF", "production's newest");
+    copy_begin(&ground);
+    link_put(ground.copy, "pg_wal", ground.outside);
+    ASSERT_OK(restore(&ground, ground.copy));
+    assert_true(is_there(ground.outside, "0000000300000000000000FF"));
+    assert_int_equal(entry_of(ground.copy, "pg_wal").kind, ENTRY_FOLDER);
+    FolderList left;
+    ASSERT_OK(folder_list(&left, ground.outside, ground.arena));
+    assert_int_equal(left.count, 1);
+}
+
+/* A link for a tablespace that has become a folder in the backup. */
+static void test_restore__of_a_copy_keeps_no_link_for_a_tablespace_in_place(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    cluster_pages(&ground.cluster, "pg_tblspc/16500/PG_15_202209061/5/1259", 1);
+    backup(&ground);
+    file_put(ground.outside, "production", "its own");
+    copy_begin(&ground);
+    link_put(ground.copy, "pg_tblspc/16500", ground.outside);
+    ASSERT_OK(restore(&ground, ground.copy));
+    assert_true(is_there(ground.outside, "production"));
+    assert_int_equal(entry_of(ground.copy, "pg_tblspc/16500").kind, ENTRY_FOLDER);
+    assert_true(is_there(ground.copy, "pg_tblspc/16500/PG_15_202209061/5/1259"));
+}
+
+/* A server that was started on a copy by hand writes segments with production's names, and other content. */
+static void test_restore__of_a_copy_salvages_nothing(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    copy_begin(&ground);
+    file_put(ground.copy, "pg_wal/00000003.history", "1\t0/100000\tx\n2\t0/200000\tx\n");
+    file_put(ground.copy, "pg_wal/00000003000000000000000C", "not production's");
+    file_put(ground.copy, "pg_wal/archive_status/00000003000000000000000C.ready", "");
+    ASSERT_OK(restore(&ground, ground.copy));
+    assert_int_equal(archived_timelines(&ground), 0);
+    assert_false(ground.report.has_level[NOTICE_WARNING]);
+}
+
+/* In the cluster's own place the WAL stays where its owner has put it. */
+static void test_restore__in_place_keeps_the_link_for_its_wal(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    ASSERT_OK(folder_remove_all(path_join(ground.cluster.data, "pg_wal", ground.arena)));
+    link_put(ground.cluster.data, "pg_wal", ground.outside);
+    ASSERT_OK(restore(&ground, NULL));
+    assert_int_equal(entry_of(ground.cluster.data, "pg_wal").kind, ENTRY_LINK);
+}
+
+/* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
+const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+UNIT_MAIN(cmocka_unit_test(test_restore__empties_a_later_tablespace_of_the_server_s_files_alone),
+          cmocka_unit_test(test_restore__moves_a_later_tablespace_of_an_unreadable_folder_aside),
+          cmocka_unit_test(test_restore__of_a_copy_touches_no_later_tablespace),
+          cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_its_wal),
+          cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_a_tablespace_in_place),
+          cmocka_unit_test(test_restore__of_a_copy_salvages_nothing),
+          cmocka_unit_test(test_restore__in_place_keeps_the_link_for_its_wal))
