@@ -113,9 +113,15 @@ typedef struct HeadGate {
     WalName name;
 } HeadGate;
 
+/* NOT_FOUND means one thing here: that a repository lacks the segment. A folder that is not there is no such news. */
+static Err *of_landing(Err *err)
+{
+    return err_is(err, ERR_NOT_FOUND) ? err_become(err, ERR_IO) : err;
+}
+
 static Err *gate_begin(Landing *landing, uint64_t size_bytes)
 {
-    return land_begin(((const HeadGate *)landing)->to, size_bytes);
+    return of_landing(land_begin(((const HeadGate *)landing)->to, size_bytes));
 }
 
 static Err *gate_write(Landing *landing, uint64_t offset, Span bytes)
@@ -123,7 +129,7 @@ static Err *gate_write(Landing *landing, uint64_t offset, Span bytes)
     const HeadGate *const self = (const HeadGate *)landing;
     if (offset == 0)
         TRY(head_check(self->question, self->name, bytes));
-    return land_write(self->to, offset, bytes);
+    return of_landing(land_write(self->to, offset, bytes));
 }
 
 static Err *copy_read(Landing *to, const WalQuestion *question, const Repo *repo, WalName name)
@@ -191,9 +197,45 @@ static Err *cover_read(Landing *to, const WalQuestion *question, const Covers *c
     AUTO(buf_done) Buf segment = {0};
     TRY(wal_cover_read(&segment, question->repos[at]->store, &question->root, &covers->of[at]));
     TRY(head_check(question, name, buf_span(&segment)));
-    TRY(land_begin(to, name.segment_bytes));
-    TRY(land_write(to, 0, buf_span(&segment)));
-    return zeros_land(to, segment.len, name.segment_bytes);
+    TRY(of_landing(land_begin(to, name.segment_bytes)));
+    TRY(of_landing(land_write(to, 0, buf_span(&segment))));
+    return of_landing(zeros_land(to, segment.len, name.segment_bytes));
+}
+
+static Err *parting(WalName name, uint32_t bytes, const History *descendant, Lsn switch_lsn)
+{
+    return err_hint(ERR(REFUSED,
+                        "WAL segment %s is stored unfinished, up to %s, and timeline %u branched off at %s",
+                        wal_name_text(name).text, lsn_text((Lsn){wal_name_start(name).at + bytes}).text,
+                        descendant->timeline.id, lsn_text(switch_lsn).text),
+                    "Recovery stops here instead of taking one way for the other. Which one is wanted "
+                    "\"pgstrata restore\" "
+                    "writes down: restore with it.");
+}
+
+/* Without a plan nobody knows on which timeline recovery goes where two part: the child must not be given what its parent
+ * wrote later, and the parent must not lose it. So what reaches past a descendant's begin is not handed out at all. */
+static Err *parting_check(const WalQuestion *question, WalName name, uint32_t bytes, Arena *arena)
+{
+    const Generation generation = {
+        .root = question->root, .system_id = question->system_id, .segment_bytes = name.segment_bytes};
+    const uint64_t start = wal_name_start(name).at;
+    for (size_t i = 0; i < question->repo_count; i++) {
+        WalArchive archive;
+        TRY(wal_archive_list(&archive, question->repos[i], &generation, arena));
+        for (size_t k = 0; k < archive.count; k++) {
+            History history;
+            Lsn begin, end;
+            if (archive.timelines[k].timeline.id <= name.timeline.id)
+                continue;
+            TRY(wal_archive_history(&history, question->repos[i], &question->root,
+                                    archive.timelines[k].timeline, arena));
+            if (history_find(&begin, &end, &history, name.timeline) && end.at >= start &&
+                end.at < start + bytes)
+                return parting(name, bytes, &history, end);
+        }
+    }
+    return NULL;
 }
 
 /* A segment out of tails: of those that reach furthest the first good ones. A shorter cover never stands in for one that
@@ -203,6 +245,8 @@ static Err *covers_fetch(bool *found, Landing *to, const WalQuestion *question, 
     AUTO(covers_done) Covers covers = {.arena = arena_new()};
     AUTO(err_free) Err *fault = NULL;
     TRY(covers_find(&covers, question, name));
+    if (covers.bytes && !question->plan)
+        TRY(parting_check(question, name, covers.bytes, covers.arena));
     *found = false;
     for (size_t i = 0; i < question->repo_count && covers.bytes && !*found; i++) {
         if (covers.of[i].bytes < covers.bytes)

@@ -10,7 +10,8 @@
  *
  * With a plan the branch is known: what is not on it is absent without asking; what is on it and before the end must be
  * there; the parent's copy of a segment in which the child began is cut at the switch point, because what follows there
- * is of a dead branch. Without a plan a segment is absent when neither its timeline nor a descendant has a later one.
+ * is of a dead branch. Without a plan a segment is absent when neither its timeline nor a descendant has a later one, and
+ * tails that reach past the point where a descendant branched off are REFUSED: which way recovery goes is not known.
  *
  * A segment that its server never finished is stored as tails (repo/wal_cover.h). It is handed out, with zeros behind, only
  * where WAL may end: in the segment with the end of the plan, in the parent's switch segment, and in what would else be
@@ -37,7 +38,8 @@ typedef struct WalQuestion {
 typedef enum WalAnswer { WAL_FOUND, WAL_ABSENT } WalAnswer;
 
 /* Lands the plain bytes when found, and only then may they be used: their hashes and head were checked. A damaged copy
- * may have landed before and been overwritten. */
+ * may have landed before and been overwritten. What the landing itself has to say comes out as an error, never as absent:
+ * its NOT_FOUND is IO here. */
 MUST Err *wal_answer(WalAnswer *out, Landing *to, const WalQuestion *question, WalName name);
 
 /* Is the segment known not to be on the plan's branch? */

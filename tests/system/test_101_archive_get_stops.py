@@ -111,7 +111,8 @@ def test_damage_stops_recovery(archive, clusters, story):
 def test_bad_usage_and_bad_configuration_stop(archive, story):
     _, data, names = story
     for args in (['archive-get'], ['archive-get', names[0]], ['archive-get', '--nonsense', names[0], 'pg_wal/RECOVERYXLOG'],
-                 ['archive-get', 'not-a-name', 'pg_wal/RECOVERYXLOG'], ['archvie-get', names[0], 'pg_wal/RECOVERYXLOG']):
+                 ['archive-get', 'not-a-name', 'pg_wal/RECOVERYXLOG'], ['archvie-get', names[0], 'pg_wal/RECOVERYXLOG'],
+                 ['archive-get', names[0], 'no_such_folder/RECOVERYXLOG']):
         archive.pgstrata(*args, code=200, cwd=data)
     conf = archive.pgstrata.conf.read_text()
     for broken in ('[repo r1]\nurl = /nowhere\n[cluster main]\n', 'nonsense\n', conf + 'nonsense = 1\n', ''):

@@ -420,6 +420,68 @@ static void test_wal_answer__standby_is_given_no_tail(void **state)
     ASSERT_ABSENT(scene, name_of(2, LAST));
 }
 
+/* The child has only its history here: what the parent wrote behind the switch would be taken for the child's. */
+static void test_wal_answer__without_a_plan_no_tail_leads_past_a_descendants_begin(void **state)
+{
+    Scene *const scene = *state;
+    scene->question.plan = NULL;
+    put_history(scene, 2, scene->switch_lsn);
+    put_tail(scene, scene->world.b, name_of(1, SWITCH), 5000);
+    assert_found_up_to(scene, name_of(1, SWITCH), 5000); /* it ends where the child begins */
+    put_tail(scene, scene->world.b, name_of(1, SWITCH), 9000);
+    ASSERT_STOPS(REFUSED, scene, name_of(1, SWITCH));
+    put_segment(scene, scene->world.a, 1, SWITCH);
+    assert_found_up_to(scene, name_of(1, SWITCH),
+                       FAKE_WAL_SEGMENT); /* archived whole it is what any archive hands out */
+}
+
+static void
+test_wal_answer__without_a_plan_a_descendant_of_another_segment_leaves_the_tail_alone(void **state)
+{
+    Scene *const scene = *state;
+    scene->question.plan = NULL;
+    put_history(scene, 2, scene->switch_lsn);
+    put_tail(scene, scene->world.a, name_of(1, SWITCH + 1), 9000);
+    assert_found_up_to(scene, name_of(1, SWITCH + 1), 9000);
+}
+
+static Err *no_folder(Landing *landing, uint64_t size_bytes)
+{
+    (void)landing, (void)size_bytes;
+    return ERR(NOT_FOUND, "no such folder");
+}
+
+static Err *begins(Landing *landing, uint64_t size_bytes)
+{
+    (void)landing, (void)size_bytes;
+    return NULL;
+}
+
+static Err *no_file(Landing *landing, uint64_t offset, Span bytes)
+{
+    (void)landing, (void)offset, (void)bytes;
+    return ERR(NOT_FOUND, "no such file");
+}
+
+/* "Absent" would end recovery before a segment that is stored. */
+static void test_wal_answer__landing_that_finds_no_place_is_not_absence(void **state)
+{
+    Scene *const scene = *state;
+    static const LandingOps ops[] = {{no_folder, no_file}, {begins, no_file}};
+    scene->question.plan = NULL;
+    put_segment(scene, scene->world.a, 1, 0);
+    put_tail(scene, scene->world.a, name_of(1, 1), 6000);
+    put_history(scene, 3, (Lsn){5});
+    const WalName names[] = {name_of(1, 0), name_of(1, 1), history_name(3)};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        for (size_t k = 0; k < COUNT_OF(ops); k++) {
+            Landing to = {.ops = &ops[k]};
+            WalAnswer out = WAL_FOUND;
+            ASSERT_ERR(IO, wal_answer(&out, &to, &scene->question, names[i]));
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, done)
 UNIT_MAIN(TEST(test_wal_answer__on_the_branch_and_there_is_found),
           TEST(test_wal_answer__on_the_branch_before_the_end_and_missing_stops),
@@ -439,6 +501,9 @@ UNIT_MAIN(TEST(test_wal_answer__on_the_branch_and_there_is_found),
           TEST(test_wal_answer__silence_may_hide_a_longer_tail),
           TEST(test_wal_answer__parents_tail_serves_in_the_switch_segment),
           TEST(test_wal_answer__without_a_plan_a_tail_is_the_end_of_its_line),
+          TEST(test_wal_answer__without_a_plan_no_tail_leads_past_a_descendants_begin),
+          TEST(test_wal_answer__without_a_plan_a_descendant_of_another_segment_leaves_the_tail_alone),
+          TEST(test_wal_answer__landing_that_finds_no_place_is_not_absence),
           TEST(test_wal_answer__standby_is_given_no_tail),
           TEST(test_wal_answer__history_is_absent_only_when_no_timeline_from_there_on_is_in_use),
           TEST(test_wal_answer__standbys_plan_has_no_end_and_takes_up_new_timelines),
