@@ -142,6 +142,6 @@ typedef struct ContainerLandOpts {
 } ContainerLandOpts;
 
 /* The same for an object of any size, its plain bytes to any place. Only success means that all was checked: after an
- * error what has landed is void. */
+ * error what has landed is void. Of one store: who reads a mirror asks for its copies (store/mirror.h). */
 MUST Err *container_land(Landing *to, Store *store, const char *key, const ContainerExpect *expect,
                          ContainerLandOpts opts);

@@ -4,6 +4,7 @@
 
 #include "pg/wal_page.h"
 #include "repo/frame_pool.h"
+#include "store/mirror.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -301,13 +302,27 @@ static Err *part_land(Landing *to, Store *store, const KeyRoot *root, Part part,
                           (ContainerLandOpts){.limit_bytes = WAL_SEGMENT_BYTES_MAX, .jobs = jobs});
 }
 
-static Err *part_read(Buf *plain, Store *store, const KeyRoot *root, Part part)
+static Err *part_copy_read(Buf *plain, Store *store, const KeyRoot *root, Part part)
 {
     BufLanding to = buf_landing(plain);
     Err *const err = part_land(&to.landing, store, root, part, 0);
     if (err)
         buf_cut(plain, to.before);
     return err;
+}
+
+static Err *part_read(Buf *plain, Store *store, const KeyRoot *root, Part part)
+{
+    const Key key = part_key(root, part);
+    AUTO(copies_done) Copies copies = copies_of(store, key.text);
+    Store *copy;
+    while (copies_next(&copy, &copies)) {
+        Err *const err = part_copy_read(plain, copy, root, part);
+        if (!err)
+            return NULL;
+        copies_bad(&copies, err);
+    }
+    return copies_none(&copies);
 }
 
 /* ---- the two kinds */

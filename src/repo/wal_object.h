@@ -69,9 +69,10 @@ MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, c
                              WalName name);
 
 /* The plain bytes to any place, decoded by `jobs` threads (0: the calling one, in order). Only success means that
- * everything was checked: hashes, the name in the head, a segment's size. NOT_FOUND, CORRUPT. */
+ * everything was checked: hashes, the name in the head, a segment's size. NOT_FOUND, CORRUPT. Of one store, not of a
+ * mirror: whether a copy or the landing is to blame its owner knows. */
 MUST Err *wal_object_land(Landing *to, Store *store, const KeyRoot *root, WalName name, int jobs);
-/* The same, appended to `plain`, which stays as it is on failure. */
+/* The same, appended to `plain`, which stays as it is on failure; of a mirror the first good copy. */
 MUST Err *wal_object_read(Buf *plain, Store *store, const KeyRoot *root, WalName name);
 
 /* The same of tails. */

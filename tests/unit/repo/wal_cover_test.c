@@ -5,6 +5,9 @@
 #include "fake/wal.h"
 #include "repo/repo_unit.h"
 #include "repo/wal_cover.h"
+#include "store/faulty.h"
+#include "store/mem.h"
+#include "store/mirror.h"
 
 static const Generation generation = {
     .root = {"main", 1}, .system_id = {FAKE_WAL_SYSTEM_ID}, .major = 15, .segment_bytes = FAKE_WAL_SEGMENT};
@@ -140,6 +143,61 @@ static void test_wal_cover_read__refuses_tails_that_differ(void **state)
     assert_int_equal(plain.len, 0);
 }
 
+typedef struct Pair {
+    Store *a, *b; /* the faulty stores */
+    RepoSet *set;
+    Repo *mirror;
+} Pair;
+
+static void pair_done(Pair *pair)
+{
+    repo_free(&pair->mirror);
+    repo_set_free(&pair->set);
+}
+
+static Repo *faulty_repo(Store **faulty, const char *name)
+{
+    Repo *repo = NULL;
+    *faulty = faulty_store_new(mem_store_new());
+    ASSERT_OK(repo_init_store(&repo, name, *faulty));
+    return repo;
+}
+
+static void test_wal_object_and_tail_read__take_the_good_copy_of_a_mirror(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    AUTO(pair_done) Pair pair = {0};
+    Repo *const a = faulty_repo(&pair.a, "a"), *const b = faulty_repo(&pair.b, "b");
+    pair.set = repo_set_of((Repo *[]){a, b}, 2);
+    pair.mirror = repo_mirror(pair.set);
+    const WalTail tail = tail_of(&scene, 0, 8000);
+    while (scene.wal.bytes.len < FAKE_WAL_SEGMENT)
+        buf_add_u8(&scene.wal.bytes, 0);
+    const Span segment = buf_span(&scene.wal.bytes);
+    for (size_t is_tail = 0; is_tail < 2; is_tail++) {
+        const WalObjectSpec spec = {.generation = &generation,
+                                    .name = scene.name,
+                                    .tail = is_tail ? &tail : NULL,
+                                    .codec = CODEC_LZ4,
+                                    .level = 1};
+        const Key key =
+            is_tail ? key_wal_tail(&generation.root, &tail) : key_wal(&generation.root, scene.name);
+        const Span plain = is_tail ? span_cut(segment, 0, tail.to) : segment;
+        AUTO(buf_done) Buf object = {0}, got = {0};
+        AUTO(err_free) Err *index_fault = NULL;
+        ASSERT_OK(wal_object_encode(&object, &index_fault, &spec, plain));
+        ASSERT_OK(store_put_all(pair.a, key.text, buf_span(&object)));
+        ASSERT_OK(store_put_all(pair.b, key.text, buf_span(&object)));
+        faulty_plan(pair.a, (FaultyPlan){.damage_key = key.text, .damage = FAULTY_FLIP, .damage_at = 300});
+        ASSERT_OK(is_tail ? wal_tail_read(&got, pair.mirror->store, &generation.root, &tail)
+                          : wal_object_read(&got, pair.mirror->store, &generation.root, scene.name));
+        assert_true(span_equal(buf_span(&got), plain));
+        AUTO(err_free) Err *fault = mirror_fault_take(pair.mirror->store);
+        assert_true(err_is(fault, ERR_CORRUPT));
+    }
+}
+
 static void test_wal_cover_read__never_leaves_out_a_damaged_tail(void **state)
 {
     (void)state;
@@ -168,5 +226,6 @@ UNIT_MAIN(cmocka_unit_test(test_wal_tail__gives_back_its_bytes_facts_and_records
           cmocka_unit_test(test_wal_cover__reaches_as_far_as_tails_join),
           cmocka_unit_test(test_wal_cover__asks_only_for_its_segment),
           cmocka_unit_test(test_wal_cover_read__refuses_tails_that_differ),
+          cmocka_unit_test(test_wal_object_and_tail_read__take_the_good_copy_of_a_mirror),
           cmocka_unit_test(test_wal_cover_read__never_leaves_out_a_damaged_tail),
           cmocka_unit_test(test_wal_object_encode__refuses_a_tail_of_another_size))
