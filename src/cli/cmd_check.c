@@ -13,11 +13,11 @@ static const char *verdict_word(CheckVerdict verdict)
     return words[verdict];
 }
 
-/* As the user whose rights count: the server's. With a stranger's rights every answer would mislead. A directory that is
- * not there is the check's business. */
-static Err *owner_become(CommandCall *call, const ClusterOptions *cluster)
+/* With the rights that count: the server's user's. With a stranger's every answer would mislead. A directory that is not
+ * there is the check's business. */
+static Err *owner_borrow(UserLoan *out, CommandCall *call, const ClusterOptions *cluster)
 {
-    Err *err = cluster->pgdata ? user_become_owner(cluster->pgdata) : NULL;
+    Err *err = cluster->pgdata ? user_loan_begin(out, cluster->pgdata) : NULL;
     if (!err || err_is(err, ERR_DENIED))
         return err;
     report_fault(call->report, err);
@@ -63,11 +63,12 @@ static json_t *lines_json(const CheckResult *result)
     return lines;
 }
 
-/* Clusters of several owners cannot be checked in one run: who became one owner is root no longer. */
 static Err *cluster_check(CommandCall *call, const ClusterOptions *cluster, json_t *to)
 {
+    AUTO(user_loan_end)
+    UserLoan loan = {0}; /* root again for the next cluster, which may have another owner */
     CheckResult result;
-    TRY(owner_become(call, cluster));
+    TRY(owner_borrow(&loan, call, cluster));
     Err *const err = check_run(&result, cluster, call->report, call->arena);
     lines_show(call, &result, cluster->name);
     json_object_set_new(to, "checks", lines_json(&result));

@@ -6,6 +6,7 @@
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
+#include "repo/backup_set.h"
 #include "repo/json_object.h"
 
 #include <assert.h>
@@ -132,4 +133,40 @@ Err *commit_note_check(const CommitNote *note, Repo *repo)
     TRY(err);
     const Hash128 hash = hash128_of(buf_span(&bytes));
     return hash128_equal(&hash, &note->hash) ? NULL : lost(note, "is not the one that this host wrote");
+}
+
+static bool is_committed(const BackupEntry *entries, size_t count, BackupLabel label)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(entries[i].label.text, label.text))
+            return entries[i].is_committed;
+    }
+    return false;
+}
+
+/* Of the generation that begins at notes[0]; `*used` is how many notes that are. */
+static Err *generation_check(size_t *used, const CommitNote *notes, size_t count, Repo *repo)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const BackupEntry *entries;
+    size_t entry_count, i = 0;
+    TRY(backup_list(&entries, &entry_count, repo, &notes[0].root, arena));
+    for (; i < count && notes[i].root.generation == notes[0].root.generation; i++) {
+        if (!is_committed(entries, entry_count, notes[i].label))
+            return lost(&notes[i], "is gone");
+    }
+    *used = i;
+    return NULL;
+}
+
+Err *commit_notes_check(const CommitNotes *notes, Repo *repo)
+{
+    const CommitNote *newest = notes->count ? &notes->notes[0] : NULL;
+    for (size_t i = 0, used = 0; i < notes->count; i += used)
+        TRY(generation_check(&used, &notes->notes[i], notes->count - i, repo));
+    for (size_t i = 1; i < notes->count; i++) {
+        if (notes->notes[i].committed.us > newest->committed.us)
+            newest = &notes->notes[i];
+    }
+    return newest ? commit_note_check(newest, repo) : NULL;
 }

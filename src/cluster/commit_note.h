@@ -44,6 +44,10 @@ CommitNotes commit_notes_load(const char *state_dir, const Repo *repo, const cha
 /* NULL when there is none. */
 const CommitNote *commit_note_find(const CommitNotes *notes, uint32_t generation, BackupLabel label);
 
+/* Cheaply, whatever their number: are all commits there by name, and is the newest as it was written? The notes were loaded
+ * before. Errors as commit_note_check(). */
+MUST Err *commit_notes_check(const CommitNotes *notes, Repo *repo);
+
 /* Is the commit in the repository as it was written? CORRUPT: it is gone, or it is another; else why it could not be
  * asked. */
 MUST Err *commit_note_check(const CommitNote *note, Repo *repo);

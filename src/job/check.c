@@ -111,11 +111,11 @@ static void host_check(Check *check)
 static void repos_check(Check *check)
 {
     size_t opened = 0;
+    Repo **const repos = arena_alloc(check->arena, check->cluster->repo_count * sizeof(Repo *));
     for (size_t i = 0; i < check->cluster->repo_count; i++) {
         const RepoOptions *const options = &check->cluster->repos[i];
-        AUTO(repo_free) Repo *repo = NULL;
         const RepoSpec spec = cluster_repo_spec(check->cluster, i);
-        Err *err = repo_open(&repo, &spec);
+        Err *err = repo_open(&repos[opened], &spec);
         if (err) {
             check_fault(check, "repository", err_doing(err, "repository \"%s\"", options->name));
             continue;
@@ -124,7 +124,11 @@ static void repos_check(Check *check)
         check_good(check, "repository", "\"%s\" at %s is there", options->name, options->url);
         check_repo_folder(check, options->url);
     }
-    check->has_repos = opened == check->cluster->repo_count;
+    if (opened == check->cluster->repo_count)
+        check->set = repo_set_of(repos, opened);
+    else
+        while (opened--)
+            repo_free(&repos[opened]);
 }
 
 /* ---- server ---- */
@@ -215,12 +219,10 @@ static void archiver_check(Check *check)
 
 static void identity_check(Check *check)
 {
-    AUTO(repo_set_free) RepoSet *set = NULL;
+    RepoSet *const set = check->set;
     Branches branches;
     Generation generation = {0};
-    Err *err = cluster_repos_open(&set, check->cluster);
-    if (!err)
-        err = generation_find(&generation, set, check->cluster->name, check->server.system_id);
+    Err *err = generation_find(&generation, set, check->cluster->name, check->server.system_id);
     if (err_is(err, ERR_NOT_FOUND))
         err = err_hint(err, "a new or upgraded cluster begins a new generation: run setup");
     if (!err)
@@ -290,7 +292,7 @@ static void server_check(Check *check)
     spent_check(check);
     archiver_check(check);
     check_pg_wal(check);
-    if (!check->has_repos) {
+    if (!check->set) {
         check_skipped(check, "archiving", "not every repository was reached");
         return;
     }
@@ -306,10 +308,11 @@ Err *check_run(CheckResult *out, const ClusterOptions *cluster, Report *report, 
                cluster->repo_count == 1 ? "y" : "ies");
     host_check(&check);
     repos_check(&check);
-    if (check.has_repos)
+    if (check.set)
         check_archive(&check);
     check_room(&check);
     server_check(&check);
     connection_close(&check.connection);
+    repo_set_free(&check.set);
     return signal_check();
 }

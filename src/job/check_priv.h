@@ -6,6 +6,7 @@
 
 #include "db/server.h"
 #include "job/check.h"
+#include "repo/repo.h"
 
 /* More waiting files than this are a backlog: several minutes of a busy server. */
 enum { CHECK_WAITING_MAX = 16 };
@@ -17,7 +18,7 @@ typedef struct Check {
     CheckResult *result;
     Connection *connection;
     ServerInfo server;
-    bool has_repos;        /* all of them answer */
+    RepoSet *set;          /* NULL unless all repositories answer */
     uint64_t newest_bytes; /* stored of the newest backup; 0: none is known */
 } Check;
 
@@ -36,5 +37,5 @@ void check_repo_folder(Check *check, const char *url);
 void check_room(Check *check);
 /* Size of pg_wal and room for more. */
 void check_pg_wal(Check *check);
-/* Freshness, backups, gaps: what the repositories hold. */
+/* Freshness, backups, gaps, commits: what the repositories hold, all of which answer. */
 void check_archive(Check *check);

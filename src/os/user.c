@@ -86,8 +86,10 @@ Err *user_become_owner(const char *path)
     return is_needed ? become(&info) : NULL;
 }
 
-static Err *groups_save(UserLoan *loan)
+static Err *ids_save(UserLoan *loan)
 {
+    loan->user = getuid();
+    loan->group = getgid();
     loan->group_count = getgroups(0, NULL);
     if (loan->group_count < 0)
         return ERR_OS("reading our groups");
@@ -107,7 +109,7 @@ Err *user_loan_begin(UserLoan *out, const char *path)
         return NULL;
     }
     AUTO(mem_free) void *groups = NULL;
-    TRY(groups_save(&loan));
+    TRY(ids_save(&loan));
     groups = loan.groups;
     char buffer[PASSWD_BUFFER_SIZE];
     struct passwd entry, *user = NULL;
@@ -115,8 +117,8 @@ Err *user_loan_begin(UserLoan *out, const char *path)
     if (errnum != 0)
         return err_os(errnum, __FILE__, __LINE__, "looking up user %u", (unsigned)info.uid);
     const gid_t group = user ? user->pw_gid : info.gid;
-    if ((user ? initgroups(user->pw_name, group) : setgroups(0, NULL)) != 0 || setegid(group) != 0 ||
-        seteuid(info.uid) != 0)
+    if ((user ? initgroups(user->pw_name, group) : setgroups(0, NULL)) != 0 ||
+        setresgid(group, group, group) != 0 || setresuid(info.uid, info.uid, 0) != 0)
         return ERR_OS("taking on user %s", user_name(info.uid).text);
     if (user)
         setenv("HOME", user->pw_dir, 1);
@@ -130,7 +132,8 @@ void user_loan_end(UserLoan *loan)
 {
     if (!loan->is_lent)
         return;
-    if (seteuid(0) != 0 || setegid(getgid()) != 0 || setgroups((size_t)loan->group_count, loan->groups) != 0)
+    if (setresuid(loan->user, 0, 0) != 0 || setresgid(loan->group, loan->group, loan->group) != 0 ||
+        setgroups((size_t)loan->group_count, loan->groups) != 0)
         abort();
     mem_free(&loan->groups);
     *loan = (UserLoan){0};

@@ -25,9 +25,14 @@ UserName user_current(void);
  */
 MUST Err *user_become_owner(const char *path);
 
-/* Root's rights, given away for a while: the effective user is the owner of a path, and root comes back at the end. */
+/*
+ * Root's rights, given away for a while: the real and the effective user are the owner of a path, and root comes back at
+ * the end. Only the saved user stays root, which exec() does not hand on: a program run meanwhile has no way back.
+ */
 typedef struct UserLoan {
     bool is_lent;
+    uid_t user; /* the real ones of before */
+    gid_t group;
     gid_t *groups; /* root's own */
     int group_count;
 } UserLoan;

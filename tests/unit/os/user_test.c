@@ -4,6 +4,7 @@
 
 #include "fake/folder.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "os/user.h"
 
 #include <pwd.h>
@@ -64,6 +65,18 @@ static void test_user_become_owner__drops_root_for_good(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* A shell that finds another real user would go back to it. */
+static void program_has_no_way_back(uid_t uid)
+{
+    AUTO(buf_done) Buf output = {0}, expected = {0};
+    ProcessEnd end;
+    const char *const argv[] = {"/bin/sh", "-c", "grep ^Uid /proc/self/status", NULL};
+    ASSERT_OK(process_run(&end, argv, &(ProcessOptions){.output = &output}));
+    assert_true(process_succeeded(end));
+    buf_addf(&expected, "Uid:\t%u\t%u\t%u\t%u\n", uid, uid, uid, uid);
+    assert_string_equal(buf_text(&output), buf_text(&expected));
+}
+
 static void test_user_loan__comes_back_at_the_end(void **state)
 {
     (void)state;
@@ -80,8 +93,11 @@ static void test_user_loan__comes_back_at_the_end(void **state)
     assert_int_equal(geteuid(), nobody->pw_uid);
     assert_int_equal(getegid(), nobody->pw_gid);
     assert_int_equal(chown(folder.path, 0, 0), -1);
+    assert_int_equal(access("/etc/shadow", W_OK), -1); /* asks for the real user */
+    program_has_no_way_back(nobody->pw_uid);
     user_loan_end(&loan);
     assert_int_equal(geteuid(), 0);
+    assert_int_equal(getuid(), 0);
     assert_int_equal(getegid(), group);
     assert_int_equal(chown(folder.path, 0, 0), 0);
     ASSERT_OK(user_loan_begin(&loan, folder.path)); /* ours already */
