@@ -318,21 +318,38 @@ static Err *restart(Setup *setup)
     return setup_restart(setup->postmaster.data_directory);
 }
 
-/* A server that archives by our command has its repositories. When one is not there its disk is away, and a new one would
- * take WAL that is missing in the old one for ever. */
+/* Is its section about to be written? Then the repository may be about to be made. */
+static bool is_new_repo(const Setup *setup, const char *name)
+{
+    const char *const head = arena_textf(setup->arena, "\n[repo %s]\n", name);
+    return setup->conf_text.len && strstr(buf_text(&setup->conf_text), head);
+}
+
+static Err *repo_expect(const Setup *setup, size_t at)
+{
+    AUTO(repo_free) Repo *repo = NULL;
+    const RepoSpec spec = cluster_repo_spec(&setup->cluster, at);
+    Err *err = repo_open(&repo, &spec);
+    if (err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_AWAY))
+        err = err_hint(err_become(err, ERR_REFUSED),
+                       "archive_command is ours already, so the repository was there: is the right disk "
+                       "mounted? --yes makes a new one");
+    return err;
+}
+
+/* A server that was told to archive by our command has its repositories. When one is not there its disk is away, and a
+ * new one would take WAL that is missing in the old one for ever. */
 static Err *repos_expect(const Setup *setup)
 {
-    if (setup->plan.count || setup->conf_text.len || settings_flag(setup->call->settings, OPT_YES))
+    if (!setup->plan.is_ours || settings_flag(setup->call->settings, OPT_YES))
         return NULL;
     AUTO(user_loan_end) UserLoan loan = {0};
-    AUTO(repo_set_free) RepoSet *set = NULL;
     TRY(user_loan_begin(&loan, setup->postmaster.data_directory));
-    Err *err = cluster_repos_open(&set, &setup->cluster);
-    if (err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_AWAY))
-        err = err_hint(
-            err_become(err, ERR_REFUSED),
-            "the server archives already: is the right disk mounted? --yes makes a new repository there");
-    return err;
+    for (size_t i = 0; i < setup->cluster.repo_count; i++) {
+        if (!is_new_repo(setup, setup->cluster.repos[i].name))
+            TRY(repo_expect(setup, i));
+    }
+    return NULL;
 }
 
 static Err *setup_do(Setup *setup)

@@ -48,6 +48,7 @@ static Err *command_plan(SetupPlan *plan, const ServerInfo *server, const SetupO
         return foreign("archive_library", library);
     if (command && !is_ours(command, options) && !options->take_over)
         return foreign("archive_command", command);
+    plan->is_ours = !library && command && is_ours(command, options);
     if (library)
         change_add(plan, (SetupChange){"archive_library", library, "", false});
     if (!command || !text_equal(command, options->archive_command))

@@ -37,6 +37,7 @@ typedef struct SetupPlan {
     SetupChange changes[SETUP_CHANGES_MAX];
     size_t count;
     bool needs_restart;
+    bool is_ours; /* archive_command is ours already, perhaps an older one: the repositories were made */
 } SetupPlan;
 
 /* What the server's settings need. REFUSED: an archive_command of somebody else; UNSUPPORTED: a standby, sizes. */

@@ -178,9 +178,12 @@ class TestRefusals:
         place.setup('--restart')
         place.repo.rename(place.home / 'away')
         place.repo.mkdir()
-        run = place.setup(code=7)
-        assert 'the server archives already' in run.err and '--yes' in run.err
-        assert not list(place.repo.iterdir())
+        conf = place.pgstrata.conf
+        for rpo in ('', '\nrpo = 20s'):  # also where a setting has to be changed
+            conf.write_text(conf.read_text().replace('[cluster main]', '[cluster main]' + rpo))
+            run = place.setup(code=7)
+            assert 'is the right disk mounted?' in run.err and '--yes' in run.err
+            assert not list(place.repo.iterdir())
         assert 'repository: created' in place.setup('--yes').out
 
     def test_setup__quotes_for_shell_and_server(self, place):
@@ -269,6 +272,17 @@ class TestCheck:
         assert 'fail' not in run.out and 'warn' not in run.out
         assert 'was found in every repository' in run.out
         assert pgstrata('check', '--quiet').out == ''
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason='only root may look at clusters of several owners')
+    def test_check__goes_through_clusters_of_several_owners(self, place):
+        place.setup('--restart')
+        other, conf = place.home / 'other', place.pgstrata.conf
+        other.mkdir()
+        shutil.chown(other, 'nobody')
+        conf.write_text(conf.read_text().replace('[cluster main]', f'[cluster aside]\npgdata = {other}\n[cluster main]'))
+        run = place.pgstrata('check', '--archive-timeout=20s', code=None)
+        first, second = run.out.split('cluster main\n')
+        assert 'cluster aside' in first and 'was found in every repository' in second
 
     def test_check__tells_machines(self, place):
         pgstrata = archiving(place)

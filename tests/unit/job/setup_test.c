@@ -87,6 +87,7 @@ static void test_setup_plan__keeps_the_timeout_below_the_promise(void **state)
     assert_int_equal(plan.count, 1);
     assert_string_equal(plan.changes[0].before, "60s");
     assert_string_equal(plan.changes[0].after, "5s");
+    assert_true(plan.is_ours); /* whatever else has to be changed */
 }
 
 static void test_setup_plan__replaces_our_own_command_and_no_other(void **state)
@@ -99,6 +100,7 @@ static void test_setup_plan__replaces_our_own_command_and_no_other(void **state)
     server.archive_command = "/old/place/pgstrata --config=/x --cluster=main archive-push %p";
     ASSERT_OK(setup_plan(&plan, &server, &options, arena));
     assert_string_equal(change_of(&plan, "archive_command")->after, OURS);
+    assert_true(plan.is_ours);
     server.archive_command = "/usr/bin/pgstrata --cluster=main2 archive-push %p";
     ASSERT_ERR(REFUSED, setup_plan(&plan, &server, &options, arena));
     server.archive_command = "cp %p /x/%f";
@@ -108,6 +110,7 @@ static void test_setup_plan__replaces_our_own_command_and_no_other(void **state)
     ASSERT_OK(setup_plan(&plan, &server, &options, arena));
     assert_string_equal(change_of(&plan, "archive_library")->after, "");
     assert_string_equal(change_of(&plan, "archive_command")->before, "cp %p /x/%f");
+    assert_false(plan.is_ours);
 }
 
 static void test_setup_plan__refuses_what_it_cannot_protect(void **state)
