@@ -45,30 +45,47 @@ static bool needs(const BackupRecord *record, WalName name)
            wal_name_end(name).at > record->start_lsn.at && wal_name_start(name).at < record->stop_lsn.at;
 }
 
-static Err *damaged_wal_tell(VerifyRun *run, VerifyBackup *backup, const InfoBackup *info)
+/* The gravest of what keeps the backup from its WAL: damage before what only a newer program reads; NULL: nothing. */
+static const WalDamaged *damaged_find(const VerifyRun *run, const VerifyBackup *backup,
+                                      const BackupRecord *record)
 {
     const WalDamaged *const damaged = (const WalDamaged *)(const void *)run->damaged_wal.data;
+    const WalDamaged *newer = NULL;
     for (size_t i = 0; i < run->damaged_wal.len / sizeof *damaged; i++) {
-        if (damaged[i].generation != backup->generation || !needs(&info->record, damaged[i].name))
+        if (damaged[i].generation != backup->generation || !needs(record, damaged[i].name))
             continue;
-        if (damaged[i].is_newer) {
-            backup->state = VERIFY_NEWER;
-            return verify_found(run,
-                                err_hint(ERR(UNSUPPORTED,
-                                             "backup %s cannot be restored: WAL %s, which it needs to become "
-                                             "consistent, was written by a newer pgstrata",
-                                             info->label.text, wal_name_text(damaged[i].name).text),
-                                         "restore it with a newer pgstrata"));
-        }
-        backup->state = VERIFY_DAMAGED;
-        return verify_found(
-            run, err_hint(ERR(CORRUPT,
-                              "backup %s cannot be restored: WAL %s, which it needs to become consistent, is "
-                              "damaged",
-                              info->label.text, wal_name_text(damaged[i].name).text),
-                          "copy the segment from another repository, or take a new backup now"));
+        if (!damaged[i].is_newer)
+            return &damaged[i];
+        newer = newer ? newer : &damaged[i];
     }
-    return NULL;
+    return newer;
+}
+
+static Err *newer_wal_tell(VerifyRun *run, VerifyBackup *backup, WalName name)
+{
+    if (backup->state == VERIFY_GOOD)
+        backup->state = VERIFY_NEWER;
+    return verify_found(run, err_hint(ERR(UNSUPPORTED,
+                                          "backup %s cannot be restored: WAL %s, which it needs to become "
+                                          "consistent, was written by a newer pgstrata",
+                                          backup->label.text, wal_name_text(name).text),
+                                      "restore it with a newer pgstrata"));
+}
+
+static Err *damaged_wal_tell(VerifyRun *run, VerifyBackup *backup, const InfoBackup *info)
+{
+    const WalDamaged *const damaged = damaged_find(run, backup, &info->record);
+    if (!damaged)
+        return NULL;
+    if (damaged->is_newer)
+        return newer_wal_tell(run, backup, damaged->name);
+    backup->state = VERIFY_DAMAGED;
+    return verify_found(
+        run,
+        err_hint(ERR(CORRUPT,
+                     "backup %s cannot be restored: WAL %s, which it needs to become consistent, is damaged",
+                     info->label.text, wal_name_text(damaged->name).text),
+                 "copy the segment from another repository, or take a new backup now"));
 }
 
 static Err *backups_judge(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
