@@ -286,7 +286,9 @@ static void checkpoint_wait_tell(void *arg, int64_t waited_ms)
 static Err *server_start(BackupSession **out, Backup *backup, Connection *connection)
 {
     progress_phase(backup->progress, "waiting for checkpoint");
-    const char *const label = arena_textf(backup->arena, "pgstrata %s", backup->record.label.text);
+    /* Not the backup's own label: that one may still be moved on when it is reserved. */
+    const char *const label =
+        arena_textf(backup->arena, "pgstrata backup of cluster %s", backup->cluster->name);
     TRY(backup_api_start(
         out, connection,
         &(BackupStartOptions){
