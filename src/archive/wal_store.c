@@ -41,11 +41,6 @@ void wal_parcel_free(WalParcel **parcel)
     mem_free(parcel);
 }
 
-WalName wal_parcel_name(const WalParcel *parcel)
-{
-    return parcel->name;
-}
-
 Hash128 wal_parcel_hash(const WalParcel *parcel)
 {
     return parcel->hash;

@@ -40,7 +40,6 @@ typedef struct WalParcel WalParcel;
 MUST Err *wal_parcel_make(WalParcel **out, const WalStore *to, const char *path);
 /* Of a segment that its server will not finish, the bytes before `end`, which lies inside of it: a tail. */
 MUST Err *wal_parcel_make_tail(WalParcel **out, const WalStore *to, const char *path, Lsn end);
-WalName wal_parcel_name(const WalParcel *parcel);
 Hash128 wal_parcel_hash(const WalParcel *parcel); /* of the plain bytes */
 /* EXISTS: there with other bytes. CORRUPT: what is there is damaged. AWAY. */
 MUST Err *wal_parcel_store(const WalParcel *parcel, const WalStore *to);
