@@ -64,6 +64,27 @@ static Err *aside_tell(const Restore *restore)
     return NULL;
 }
 
+/* The way that was announced, found again: folders, room and tablespaces were settled for its backup. What others have
+ * committed since is not asked. */
+static Err *way_again(Restore *restore)
+{
+    const RestoreOptions *const options = restore->options;
+    const BackupLabel label = restore->way.backup.label;
+    Report *const report = restore->report;
+    RestoreOptions same = *options;
+    same.backup = label.text;
+    same.timeline = restore->way.followed;
+    Report again = {0};
+    restore->unarchived = NULL;
+    restore->options = &same;
+    restore->report = &again;
+    Err *const err = restore_way_find(restore);
+    restore->report = report;
+    restore->options = options;
+    report_done(&again); /* all of it was said before */
+    return err;
+}
+
 /* What was looked at in pg_wal is archived now, and its names are the archive's. */
 static Err *way_save(Restore *restore)
 {
@@ -72,17 +93,14 @@ static Err *way_save(Restore *restore)
     if (!restore->unarchived)
         return NULL;
     const Lsn announced = restore->way.end_lsn;
-    Report *const report = restore->report;
-    Report again = {0};
-    restore->unarchived = NULL;
-    restore->report = &again;
-    Err *const err = restore_way_find(restore);
-    restore->report = report;
-    report_done(&again); /* all of it was said before */
-    TRY(err);
-    return options->announce && restore->way.end_lsn.at != announced.at
-               ? options->announce(options->person, &restore->result)
-               : NULL;
+    TRY(way_again(restore));
+    const Lsn end = restore->way.end_lsn;
+    if (end.at < announced.at)
+        return err_hint(ERR(REFUSED, "LSN %s was announced, and now the archive leads backup %s to %s only",
+                            lsn_text(announced).text, restore->way.backup.label.text, lsn_text(end).text),
+                        "nothing was restored over; run it again to see what can be had now");
+    return options->announce && end.at != announced.at ? options->announce(options->person, &restore->result)
+                                                       : NULL;
 }
 
 static Err *work(Restore *restore)

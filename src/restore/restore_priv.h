@@ -47,6 +47,7 @@ typedef struct RestorePlace {
 /* The way that was found. */
 typedef struct RestoreWay {
     BackupRecord backup;
+    Timeline followed; /* the line that was looked along; `lineage` may be cut shorter */
     Lineage lineage;
     WalArchive archive;
     WalWindow window;

@@ -489,9 +489,8 @@ Err *restore_way_find(Restore *restore)
     TRY(wal_archive_list(&way->archive, from->repo, &from->generation, restore->arena));
     if (restore->unarchived)
         way->archive = wal_local_join(&way->archive, restore->unarchived, restore->arena);
-    Timeline timeline;
-    TRY(timeline_choose(&timeline, restore));
-    TRY(lineage_load(&way->lineage, from->repo, &from->generation, timeline, restore->arena));
+    TRY(timeline_choose(&way->followed, restore));
+    TRY(lineage_load(&way->lineage, from->repo, &from->generation, way->followed, restore->arena));
     Seek seek = {.restore = restore,
                  .source = {.repo = from->repo,
                             .generation = &from->generation,

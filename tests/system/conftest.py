@@ -159,10 +159,12 @@ class Pgstrata:
         assert code is None or run.code == code, f'expected exit {code}\n{run}'
         return run
 
-    def on_terminal(self, answer, *args, code=0):
-        """Runs it on a terminal where somebody answers its question. Run.err is what the terminal shows."""
+    def on_terminal(self, answer, *args, code=0, meanwhile=None):
+        """Runs it on a terminal where somebody answers its question, after doing something else meanwhile. Run.err is what
+        the terminal shows."""
         person, terminal = pty.openpty()
-        os.write(person, f'{answer}\n'.encode())
+        if not meanwhile:
+            os.write(person, f'{answer}\n'.encode())
         process = subprocess.Popen(pgcluster.as_user(self.user, self.argv(*args)), stdin=terminal, stderr=terminal, cwd='/',
                                    stdout=subprocess.PIPE, text=True, env={**pgcluster.clean_environment(), **self.env})
         os.close(terminal)
@@ -170,6 +172,9 @@ class Pgstrata:
         with contextlib.suppress(OSError):      # EIO: nobody has the terminal open any more
             while piece := os.read(person, 4096):
                 shown += piece
+                if meanwhile and b'[y/N]' in shown:
+                    meanwhile()
+                    meanwhile = os.write(person, f'{answer}\n'.encode()) and None
         os.close(person)
         out = process.communicate()[0]
         return self._checked(Run(tuple(map(str, args)), process.returncode, out, shown.decode()), code)

@@ -49,6 +49,40 @@ def test_a_look_counts_in_what_would_be_salvaged(story):
     shadow.compare(story.cluster, story.shadow.at(mark='newest'))
 
 
+def held_back(story):
+    """Stopped in order, with WAL that is not archived."""
+    story.cluster.configure({'archive_command': "'/bin/false'"})
+    story.cluster.sql('select pg_reload_conf()')
+    story.work(5, seed=2)
+    story.cluster.stop()
+
+
+def labels(story):
+    return {path.parent.name for path in story.archive.urls[0].glob('main/g1/backup/*/backup')}
+
+
+def test_what_was_announced_is_restored(story):
+    """While a person thinks about the question, somebody makes a newer backup."""
+    held_back(story)
+    announced, = labels(story)
+    run = story.pgstrata.on_terminal('yes', 'restore', meanwhile=lambda: story.backup('--offline'))
+    assert len(labels(story)) == 2 and 'salvaged' in run.err
+    assert f'restore of {announced} done' in run.out, run
+
+
+def test_less_than_announced_is_refused(story):
+    """While a person thinks about the question, the newest WAL is wiped out."""
+    held_back(story)
+    wal = story.cluster.data / 'pg_wal'
+    def wipe():
+        for path in wal.glob('0' * 7 + '1' + '?' * 16):
+            if not list(wal.glob(f'archive_status/{path.name}.*')):     # not finished, or made for later
+                path.write_bytes(bytes(16 << 20))
+    run = story.pgstrata.on_terminal('yes', 'restore', code=7, meanwhile=wipe)
+    assert 'was announced, and now the archive leads backup ' in run.err, run
+    assert (story.cluster.data / 'global' / 'pg_control').exists()
+
+
 def test_what_is_given_up_is_not_counted_in(story):
     newest(story)
     story.cluster.crash()
