@@ -174,13 +174,13 @@ static Err *old_file_fit(Copy *copy, const ManifestEntry *entry, const EntryInfo
 {
     const char *const full = restore_path(copy->restore, entry->path, copy->arena);
     AUTO(file_close) File *file = NULL;
-    if (!(info->mode & 0200))
-        TRY(entry_set_mode(full, 0600));
+    const mode_t mode = restore_file_mode_open(entry->mode);
+    if (info->mode != mode)
+        TRY(entry_set_mode(full, mode));
     TRY(file_open_write(&file, full));
     if (info->size_bytes != entry->size_bytes)
         TRY(file_set_size(file, entry->size_bytes));
-    TRY(gaps_clear(file, entry));
-    return info->mode == entry->mode ? NULL : entry_set_mode(full, (mode_t)entry->mode);
+    return gaps_clear(file, entry);
 }
 
 /* A file that one extent fills is made by the worker that writes it; any other is made here, in its full size. */
@@ -209,7 +209,7 @@ static Err *file_place(Copy *copy, const ManifestEntry *entry)
         file.has_old = file.is_made = true;
     } else if (!is_simple(entry)) {
         AUTO(file_close) File *made = NULL;
-        TRY(file_create(&made, full, (mode_t)entry->mode));
+        TRY(file_create(&made, full, restore_file_mode_open(entry->mode)));
         TRY(file_set_size(made, entry->size_bytes));
         file.is_made = true;
     }

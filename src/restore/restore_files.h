@@ -17,9 +17,9 @@
 typedef struct RestoreFile {
     const char *path; /* below the data directory */
     uint64_t size_bytes;
-    uint32_t mode;
-    bool has_old; /* it was there before: its pages are compared first */
-    bool is_made; /* it is there, in its full size */
+    uint32_t mode; /* in the end; until then the owner may read and write it too */
+    bool has_old;  /* it was there before: its pages are compared first */
+    bool is_made;  /* it is there, in its full size */
 } RestoreFile;
 
 /* Blocks in a row that stand so in the pack too. */
@@ -56,5 +56,11 @@ static inline const RestoreFile *restore_file(const RestoreFiles *files, uint32_
 /* Bytes of the file that the piece holds: the file's size cuts the last block. */
 uint64_t restore_piece_bytes(const RestoreFile *file, const RestorePiece *piece);
 
-/* Reads every pack and writes the pieces. */
+/* What the file has while it is written. */
+static inline mode_t restore_file_mode_open(uint32_t mode)
+{
+    return (mode_t)mode | 0600;
+}
+
+/* Reads every pack and writes the pieces, then sets the modes. */
 MUST Err *restore_files_write(RestoreFiles *files);

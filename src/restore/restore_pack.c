@@ -39,7 +39,7 @@ static Err *file_for(PieceSink *to, uint32_t number)
     AUTO(arena_free) Arena *arena = arena_new();
     const char *const path = restore_path(to->files->restore, file->path, arena);
     if (!file->is_made) {
-        AUTO(err_free) Err *err = file_create(&to->file, path, (mode_t)file->mode);
+        AUTO(err_free) Err *err = file_create(&to->file, path, restore_file_mode_open(file->mode));
         if (err && !err_is(err, ERR_EXISTS)) /* a try before this one may have made it */
             return TAKE(err);
     }
@@ -242,11 +242,26 @@ static bool stop_asked(void)
     return signal_stop_pending() != 0;
 }
 
+/* A key that its owner may only read could not have been opened for writing. */
+static Err *modes_set(const RestoreFiles *files)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    for (uint32_t i = 0; i < files->files.len / sizeof(RestoreFile); i++) {
+        const RestoreFile *const file = restore_file(files, i);
+        if (restore_file_mode_open(file->mode) == (mode_t)file->mode)
+            continue;
+        TRY(entry_set_mode(restore_path(files->restore, file->path, arena), (mode_t)file->mode));
+        arena_clear(arena);
+    }
+    return NULL;
+}
+
 Err *restore_files_write(RestoreFiles *files)
 {
-    return pool_run(&(PoolSpec){.workers = (size_t)files->restore->cluster->jobs,
-                                .arg = files,
-                                .produce = packs_produce,
-                                .work = pack_work,
-                                .stop_asked = stop_asked});
+    TRY(pool_run(&(PoolSpec){.workers = (size_t)files->restore->cluster->jobs,
+                             .arg = files,
+                             .produce = packs_produce,
+                             .work = pack_work,
+                             .stop_asked = stop_asked}));
+    return modes_set(files);
 }

@@ -22,6 +22,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* In the marker while what was in the way is being moved aside: none of it is ours yet. */
+static const char aside_line[] = "\nbefore it comes what was here is moved aside\n";
+
 enum { MARKER_BYTES_MAX = 4096, PID_FILE_BYTES_MAX = 4096 };
 
 char *restore_path(const Restore *restore, const char *path, Arena *arena)
@@ -162,11 +165,12 @@ static Err *foreign_err(const Restore *restore, const char *whose)
                     "restore elsewhere with --to-dir");
 }
 
-static Err *marker_check(bool *out, const Restore *restore)
+/* `*out` is GROUND_FREE where there is no marker. */
+static Err *marker_check(RestoreGround *out, const Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf text = {0};
-    *out = false;
+    *out = GROUND_FREE;
     Err *err = file_read_all(&text, restore_path(restore, RESTORE_MARKER, arena), MARKER_BYTES_MAX);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
@@ -175,13 +179,14 @@ static Err *marker_check(bool *out, const Restore *restore)
     TRY(err);
     static const char begin[] = "system-id ";
     char *const line = arena_text(arena, buf_text(&text));
+    const bool is_aside = strstr(line, aside_line) != NULL;
     line[strcspn(line, "\n")] = '\0';
     if (!text_starts(line, begin))
         return ERR(REFUSED, "%s/%s says not whose data directory this is", restore->place.folder,
                    RESTORE_MARKER);
     if (!text_equal(line + strlen(begin), system_id_text(restore->from.generation.system_id).text))
         return foreign_err(restore, line + strlen(begin));
-    *out = true;
+    *out = is_aside ? GROUND_UNREADABLE : GROUND_MARKED;
     return NULL;
 }
 
@@ -254,16 +259,14 @@ Err *restore_place_judge(Restore *restore)
         return NULL;
     if (info.kind != ENTRY_FOLDER)
         return ERR(REFUSED, "%s is a %s and no folder", place->folder, entry_kind_name(info.kind));
-    bool is_empty, is_marked;
+    bool is_empty;
     TRY(folder_is_empty(&is_empty, place->folder));
     if (is_empty)
         return NULL;
     TRY(server_check(restore));
-    TRY(marker_check(&is_marked, restore));
-    if (is_marked) {
-        place->ground = GROUND_MARKED;
+    TRY(marker_check(&place->ground, restore));
+    if (place->ground != GROUND_FREE)
         return NULL;
-    }
     ControlFile control;
     Err *const err = cluster_control_read(&control, place->folder);
     if (err)
@@ -290,14 +293,36 @@ Err *restore_set_aside(Restore *restore, const char *path)
     return NULL;
 }
 
+/* The links stay: they say to a second run which tablespaces may be restored over. */
+static Err *inner_tablespaces_set_aside(Restore *restore)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    FolderList list;
+    const char *const folder = restore_path(restore, "pg_tblspc", arena);
+    TRY(folder_list(&list, folder, arena));
+    size_t links = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.entries[i].kind == ENTRY_LINK)
+            links++;
+        else
+            TRY(restore_set_aside(restore, path_join("pg_tblspc", list.entries[i].name, arena)));
+    }
+    return links ? folder_sync(folder) : folder_remove(folder);
+}
+
 static Err *all_set_aside(Restore *restore)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     FolderList list;
     TRY(folder_list(&list, restore->place.folder, arena));
     for (size_t i = 0; i < list.count; i++) {
-        if (!text_equal(list.entries[i].name, RESTORE_MARKER))
-            TRY(restore_set_aside(restore, list.entries[i].name));
+        const FolderEntry *const entry = &list.entries[i];
+        if (text_equal(entry->name, RESTORE_MARKER))
+            continue;
+        if (text_equal(entry->name, "pg_tblspc") && entry->kind == ENTRY_FOLDER)
+            TRY(inner_tablespaces_set_aside(restore));
+        else
+            TRY(restore_set_aside(restore, entry->name));
     }
     return folder_sync(restore->place.folder);
 }
@@ -316,22 +341,32 @@ static Err *control_remove(const Restore *restore)
     return folder_sync(global);
 }
 
-Err *restore_place_begin(Restore *restore)
+/* `more` is a line for a second run to read. */
+static Err *marker_write(const Restore *restore, const char *more)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf text = {0};
+    buf_addf(&text,
+             "system-id %s\nbackup %s\ntarget %s\n"
+             "This folder is being restored and is no data directory yet.%s",
+             system_id_text(restore->from.generation.system_id).text, restore->way.backup.label.text,
+             restore->options->target_text, more);
+    return file_write_durable(restore_path(restore, RESTORE_MARKER, arena), buf_span(&text), 0600);
+}
+
+Err *restore_place_begin(Restore *restore)
+{
     TRY(folder_make_all(restore->place.folder, 0700));
     TRY(entry_set_mode(restore->place.folder, 0700));
-    buf_addf(
-        &text,
-        "system-id %s\nbackup %s\ntarget %s\nThis folder is being restored and is no data directory yet.\n",
-        system_id_text(restore->from.generation.system_id).text, restore->way.backup.label.text,
-        restore->options->target_text);
-    TRY(file_write_durable(restore_path(restore, RESTORE_MARKER, arena), buf_span(&text), 0600));
-    if (restore->place.ground != GROUND_UNREADABLE)
+    if (restore->place.ground != GROUND_UNREADABLE) {
+        TRY(marker_write(restore, "\n"));
         TRY(control_remove(restore));
+        return restore_tablespaces_leave(restore);
+    }
+    TRY(marker_write(restore, aside_line));
     TRY(restore_tablespaces_leave(restore));
-    return restore->place.ground == GROUND_UNREADABLE ? all_set_aside(restore) : NULL;
+    TRY(all_set_aside(restore));
+    return marker_write(restore, "\n");
 }
 
 Err *restore_file_mode(mode_t *out, const Restore *restore)

@@ -28,10 +28,10 @@ typedef struct RestoreFrom {
 
 /* What is in the way of the target folder. */
 typedef enum RestoreGround {
-    GROUND_FREE,       /* absent or empty */
-    GROUND_MARKED,     /* an earlier restore of this cluster was cut off */
-    GROUND_CLUSTER,    /* this cluster's data directory, stopped */
-    GROUND_UNREADABLE, /* a data directory, but nobody can say whose: it is moved aside */
+    GROUND_FREE,    /* absent or empty */
+    GROUND_MARKED,  /* an earlier restore of this cluster was cut off */
+    GROUND_CLUSTER, /* this cluster's data directory, stopped */
+    GROUND_UNREADABLE, /* a data directory, but nobody can say whose: it is moved aside; also where that was cut off */
 } RestoreGround;
 
 typedef struct RestorePlace {

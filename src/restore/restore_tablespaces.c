@@ -309,10 +309,14 @@ static Err *later_leave(Restore *restore, const char *link, Arena *arena)
     const char *const folder = path_join(restore_path(restore, link, arena), version_folder(restore), arena);
     EntryInfo info;
     TRY(entry_stat(&info, folder));
+    if (place->ground == GROUND_UNREADABLE) {
+        if (info.kind == ENTRY_FOLDER)
+            TRY(file_rename(folder,
+                            arena_textf(arena, "%s%s", folder, place->aside + strlen(place->folder))));
+        return restore_set_aside(restore, link);
+    }
     if (info.kind != ENTRY_FOLDER)
         return NULL;
-    if (place->ground == GROUND_UNREADABLE)
-        return file_rename(folder, arena_textf(arena, "%s%s", folder, place->aside + strlen(place->folder)));
     TRY(folder_remove_all(folder));
     return folder_sync(path_parent(folder, arena));
 }

@@ -148,6 +148,76 @@ static void test_restore__survives_a_full_disk(void **state)
     break_with(ENOSPC);
 }
 
+/* ---- what nobody can read */
+
+static const char *const strangers[] = {"letter", "base/5/mine", "pg_tblspc/note", "global/pg_control"};
+
+static void wreck_make(const RestoreWorld *world)
+{
+    ASSERT_OK(folder_remove_all(world->cluster.data));
+    cluster_file(&world->cluster, "PG_VERSION", fixture_text("15\n"));
+    for (size_t i = 0; i < COUNT_OF(strangers); i++)
+        cluster_file(&world->cluster, strangers[i], fixture_text(strangers[i]));
+}
+
+/* Is it as it was in the data directory or in a folder beside it? */
+static bool is_kept(const RestoreWorld *world, const char *path)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    FolderList list;
+    ASSERT_OK(folder_list(&list, world->cluster.top.path, arena));
+    for (size_t i = 0; i < list.count; i++) {
+        AUTO(buf_done) Buf text = {0};
+        const char *const folder = path_join(world->cluster.top.path, list.entries[i].name, arena);
+        AUTO(err_free) Err *err = file_read_all(&text, path_join(folder, path, arena), 1 << 20);
+        if (!err && text_equal(buf_text(&text), path))
+            return true;
+    }
+    return false;
+}
+
+static void asides_remove(const RestoreWorld *world)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    FolderList list;
+    ASSERT_OK(folder_list(&list, world->cluster.top.path, arena));
+    for (size_t i = 0; i < list.count; i++) {
+        if (text_starts(list.entries[i].name, "data.aside-"))
+            ASSERT_OK(folder_remove_all(path_join(world->cluster.top.path, list.entries[i].name, arena)));
+    }
+}
+
+/* A folder that is moved aside is whole there, however often that was cut off. */
+static void test_restore__loses_nothing_that_it_moves_aside(void **state)
+{
+    (void)state;
+    AUTO(world_done) RestoreWorld world;
+    world_begin();
+    stopped_cluster_make(&world.cluster);
+    world_fill(&world);
+    snprintf(world.target, sizeof world.target, "%s", world.cluster.data);
+    int nth = 0;
+    for (bool is_hit = true; is_hit; nth++) {
+        assert_true(nth < CALLS_MAX);
+        wreck_make(&world);
+        fake_fault_at(nth + 1, EIO);
+        AUTO(err_free) Err *err = run(&world);
+        is_hit = fake_fault_hit();
+        fake_fault_at(0, 0);
+        err_free(&err);
+        err = run(&world);
+        if (err)
+            fail_msg("after call %d the second run: %s", nth, err_text(err));
+        for (size_t i = 0; i < COUNT_OF(strangers); i++) {
+            if (!is_kept(&world, strangers[i]))
+                fail_msg("after call %d %s is gone", nth, strangers[i]);
+        }
+        assert_true(is_there(&world, "base/5/notes") && !is_there(&world, RESTORE_MARKER));
+        asides_remove(&world);
+    }
+    assert_true(nth > 50);
+}
+
 /* ---- stores */
 
 static bool store_break_at(const RestoreWorld *world, StoreRun *run_of)
@@ -238,4 +308,5 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 UNIT_MAIN(cmocka_unit_test(test_restore__survives_whatever_goes_wrong_in_the_store),
           cmocka_unit_test(test_restore__takes_the_good_copy),
           cmocka_unit_test(test_restore__survives_a_failing_disk),
+          cmocka_unit_test(test_restore__loses_nothing_that_it_moves_aside),
           cmocka_unit_test(test_restore__survives_a_full_disk))

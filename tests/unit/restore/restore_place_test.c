@@ -122,6 +122,34 @@ static size_t archived_timelines(const Ground *ground)
     return archive.count;
 }
 
+/* A file that its owner may only read, as server.key is, before and after a second restore over it. */
+static void test_restore__ends_with_the_modes_of_the_backup(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"server.key", "empty.key", "sparse.key"};
+    AUTO(ground_done) Ground ground = {0};
+    AUTO(buf_done) Buf sparse = {0};
+    ground_begin(&ground);
+    static const uint8_t zeros[3 * PAGE_BYTES];
+    buf_add(&sparse, zeros, sizeof zeros);
+    filler_add(&sparse, 7 * PAGE_BYTES);
+    cluster_filler(&ground.cluster, keys[0], 1700);
+    cluster_filler(&ground.cluster, keys[1], 0);
+    cluster_file(&ground.cluster, keys[2], buf_span(&sparse));
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        ASSERT_OK(entry_set_mode(path_join(ground.cluster.data, keys[i], ground.arena), 0400));
+    backup(&ground);
+    for (int run = 0; run < 2; run++) {
+        ASSERT_OK(restore(&ground, ground.copy));
+        for (size_t i = 0; i < COUNT_OF(keys); i++) {
+            const EntryInfo was = entry_of(ground.cluster.data, keys[i]), is = entry_of(ground.copy, keys[i]);
+            assert_int_equal(is.mode, 0400);
+            assert_true(is.size_bytes == was.size_bytes);
+        }
+        ASSERT_OK(file_remove(path_join(ground.copy, RESTORE_CLONE_MARKER, ground.arena)));
+    }
+}
+
 /* Replay of its CREATE TABLESPACE would go on with the files that are there. */
 static void test_restore__empties_a_later_tablespace_of_the_server_s_files_alone(void **state)
 {
@@ -246,7 +274,8 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-UNIT_MAIN(cmocka_unit_test(test_restore__empties_a_later_tablespace_of_the_server_s_files_alone),
+UNIT_MAIN(cmocka_unit_test(test_restore__ends_with_the_modes_of_the_backup),
+          cmocka_unit_test(test_restore__empties_a_later_tablespace_of_the_server_s_files_alone),
           cmocka_unit_test(test_restore__moves_a_later_tablespace_of_an_unreadable_folder_aside),
           cmocka_unit_test(test_restore__of_a_copy_touches_no_later_tablespace),
           cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_its_wal),
