@@ -170,8 +170,9 @@ run pgstrata info
 chapter 'Work goes on; then the accident'
 sleep 1
 # The lock waits until all open transactions have ended and lets none begin: what is read here is what this moment holds.
+# In the order in which the customers write, or the two could wait for each other.
 mapfile -t before < <(sql "$port" -c "
-    begin; lock table $(echo $tables | tr ' ' ',') in share mode;
+    begin; lock table orders, payments, customers, films in share mode;
     select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00';
     $(sums) commit")
 moment=${before[0]}
