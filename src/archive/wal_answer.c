@@ -208,9 +208,8 @@ static Err *parting(WalName name, uint32_t bytes, const History *descendant, Lsn
                         "WAL segment %s is stored unfinished, up to %s, and timeline %u branched off at %s",
                         wal_name_text(name).text, lsn_text((Lsn){wal_name_start(name).at + bytes}).text,
                         descendant->timeline.id, lsn_text(switch_lsn).text),
-                    "Recovery stops here instead of taking one way for the other. Which one is wanted "
-                    "\"pgstrata restore\" "
-                    "writes down: restore with it.");
+                    "Recovery stops here instead of taking one way for the other. Restore with \"pgstrata "
+                    "restore\": it writes down which way is wanted.");
 }
 
 /* Without a plan nobody knows on which timeline recovery goes where two part: the child must not be given what its parent

@@ -65,8 +65,7 @@ static json_t *lines_json(const CheckResult *result)
 
 static Err *cluster_check(CommandCall *call, const ClusterOptions *cluster, json_t *to)
 {
-    AUTO(user_loan_end)
-    UserLoan loan = {0}; /* root again for the next cluster, which may have another owner */
+    AUTO(user_loan_end) UserLoan loan = {0}; /* the next cluster may have another owner */
     CheckResult result;
     TRY(owner_borrow(&loan, call, cluster));
     Err *const err = check_run(&result, cluster, call->report, call->arena);
