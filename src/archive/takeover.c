@@ -12,17 +12,17 @@
 static Err *marks_look(TakeoverStory *story, const char *data_directory, Arena *arena)
 {
     EntryInfo clone, restoring;
-    TRY(entry_stat(&restoring, path_join(data_directory, RESTORING_MARKER, arena)));
+    TRY(entry_stat(&restoring, path_join(data_directory, RESTORE_MARKER, arena)));
     if (restoring.kind != ENTRY_ABSENT)
         return wal_rights_markers(data_directory);
-    TRY(entry_stat(&clone, path_join(data_directory, CLONE_MARKER, arena)));
+    TRY(entry_stat(&clone, path_join(data_directory, RESTORE_CLONE_MARKER, arena)));
     story->is_clone = clone.kind != ENTRY_ABSENT;
     return NULL;
 }
 
 static Err *clone_mark_remove(const char *data_directory, Arena *arena)
 {
-    TRY(file_remove(path_join(data_directory, CLONE_MARKER, arena)));
+    TRY(file_remove(path_join(data_directory, RESTORE_CLONE_MARKER, arena)));
     return folder_sync(data_directory);
 }
 

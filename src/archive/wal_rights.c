@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "archive/wal_rights.h"
 
+#include "archive/lineage.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cluster/cluster.h"
@@ -28,15 +29,15 @@ Err *wal_rights_markers(const char *data_directory)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     EntryInfo clone, restoring;
-    TRY(entry_stat(&restoring, path_join(data_directory, RESTORING_MARKER, arena)));
+    TRY(entry_stat(&restoring, path_join(data_directory, RESTORE_MARKER, arena)));
     if (restoring.kind != ENTRY_ABSENT)
         return err_hint(
-            ERR(REFUSED, "%s holds " RESTORING_MARKER ": its restore has not ended", data_directory),
+            ERR(REFUSED, "%s holds " RESTORE_MARKER ": its restore has not ended", data_directory),
             "Run the same \"pgstrata restore\" again; it goes on where it was interrupted.");
-    TRY(entry_stat(&clone, path_join(data_directory, CLONE_MARKER, arena)));
+    TRY(entry_stat(&clone, path_join(data_directory, RESTORE_CLONE_MARKER, arena)));
     if (clone.kind != ENTRY_ABSENT)
         return err_hint(
-            ERR(REFUSED, "%s holds " CLONE_MARKER ": it is a copy of the cluster", data_directory),
+            ERR(REFUSED, "%s holds " RESTORE_CLONE_MARKER ": it is a copy of the cluster", data_directory),
             "A copy must not write into the archive: set archive_mode = off. If it is to replace the "
             "original, run \"pgstrata takeover --pgdata=%s\".",
             data_directory);
@@ -72,16 +73,6 @@ Err *branches_load(Branches *out, RepoSet *set, const KeyRoot *root, Arena *aren
         memcpy(records, all.data, all.len);
     *out = (Branches){records, all.len / sizeof *records};
     return NULL;
-}
-
-static Timeline production_tip(const Branches *branches)
-{
-    Timeline tip = {0};
-    for (size_t i = 0; i < branches->count; i++) {
-        if (branches->records[i].timeline.id > tip.id)
-            tip = branches->records[i].timeline;
-    }
-    return tip;
 }
 
 /* ---- the history of the claimed timeline, as its server has it */
@@ -196,7 +187,7 @@ static Err *origin_find(BranchOrigin *out, const Judge *judge)
     *out = is_owner ? BRANCH_RESTORE : BRANCH_FAILOVER;
     if (is_owner)
         return NULL;
-    const Timeline tip = production_tip(&judge->branches);
+    const Timeline tip = lineage_production(judge->branches.records, judge->branches.count);
     if (parent->timeline.id != tip.id)
         return refuse(judge,
                       ERR(REFUSED, "timeline %u branched off timeline %u, production is on timeline %u",
@@ -348,7 +339,7 @@ Err *wal_rights_standing(WalStanding *out, const WalStore *to, const WalClaim *c
     *out = (WalStanding){.is_rightful = branches_find(&judge.branches, claim->timeline) != NULL,
                          .parent = parent ? parent->timeline : (Timeline){0},
                          .switch_lsn = parent ? parent->end : (Lsn){0},
-                         .production = production_tip(&judge.branches)};
+                         .production = lineage_production(judge.branches.records, judge.branches.count)};
     return NULL;
 }
 

@@ -15,9 +15,10 @@
 #include "archive/wal_store.h"
 #include "repo/branch.h"
 
-/* Says "this directory is a copy" and "this directory is not whole yet". Restore writes them; no backup has them. */
-#define CLONE_MARKER     "pgstrata.clone"
-#define RESTORING_MARKER "pgstrata.restoring"
+/* Says "this directory is not whole yet" and "this directory is a copy". Restore writes them; archive-push and backup
+ * refuse a folder with one of the two; no backup has them. */
+#define RESTORE_MARKER       "pgstrata.restoring"
+#define RESTORE_CLONE_MARKER "pgstrata.clone"
 
 typedef struct WalClaim {
     const char *data_directory;

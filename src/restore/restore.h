@@ -25,10 +25,6 @@
 #include "pg/wal_target.h"
 #include "repo/backup_set.h"
 
-/* archive-push and backup refuse a folder with one of the two; neither is ever backed up. */
-#define RESTORE_MARKER       "pgstrata.restoring"
-#define RESTORE_CLONE_MARKER "pgstrata.clone"
-
 /* What the server does when the target is reached. */
 typedef enum RestoreAction { RESTORE_PROMOTE, RESTORE_PAUSE, RESTORE_SHUTDOWN } RestoreAction;
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "restore/restore.h"
+#include "archive/wal_rights.h"
 #include "archive/wal_window.h"
 #include "pg/conf_file.h"
 #include "repo/pack.h"

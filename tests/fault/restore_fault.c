@@ -13,6 +13,7 @@
 #include "fake/fault.h"
 #include "fake/stopped_cluster.h"
 #include "fault/store_kinds.h"
+#include "archive/wal_rights.h"
 #include "restore/restore.h"
 #include "repo/wal_object.h"
 

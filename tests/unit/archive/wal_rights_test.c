@@ -260,7 +260,7 @@ static void test_wal_rights__stores_a_history_that_is_missing(void **state)
 static void test_wal_rights__marked_directories_are_refused(void **state)
 {
     World *const world = *state;
-    static const char *const markers[] = {CLONE_MARKER, RESTORING_MARKER};
+    static const char *const markers[] = {RESTORE_CLONE_MARKER, RESTORE_MARKER};
     ASSERT_OK(wal_rights_markers(world->folder.path));
     for (size_t i = 0; i < COUNT_OF(markers); i++) {
         ASSERT_OK(file_write_durable(test_path(&world->folder, markers[i]), span_of("", 0), 0600));

@@ -10,6 +10,7 @@
 #include "pg/fixture.h"
 
 #include "fake/stopped_cluster.h"
+#include "archive/wal_rights.h"
 #include "restore/restore.h"
 #include "repo/wal_archive.h"
 
