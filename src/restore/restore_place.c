@@ -190,16 +190,15 @@ static Err *marker_check(RestoreGround *out, const Restore *restore)
     return NULL;
 }
 
-/* Elsewhere than in the cluster's own place --delta says that what is there may go. */
+/* Over a data directory elsewhere that is no copy of ours, --delta must have been given; a person is asked all the same:
+ * somebody may have worked in it. */
 static Err *loss_judge(Restore *restore, const ControlFile *control)
 {
     RestorePlace *const place = &restore->place;
     EntryInfo clone;
     TRY(entry_stat(&clone, restore_path(restore, RESTORE_CLONE_MARKER, restore->arena)));
     const bool is_clone = clone.kind != ENTRY_ABSENT;
-    if (!place->is_own_place && restore->options->delta)
-        return NULL;
-    if (!place->is_own_place && !is_clone)
+    if (!place->is_own_place && !is_clone && !restore->options->delta)
         return err_hint(ERR(REFUSED, "%s holds a data directory of cluster %s already", place->folder,
                             restore->cluster->name),
                         "--delta restores over it; what differs there is lost");

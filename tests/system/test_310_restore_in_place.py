@@ -93,7 +93,13 @@ def test_what_would_be_lost_is_asked_for(story):
     clone, _ = story.restore()
     run = story.pgstrata('restore', f'--to-dir={clone}', code=7)
     assert f'{clone} holds a copy of cluster main' in run.err
-    story.pgstrata('restore', f'--to-dir={clone}', '--delta')
+    run = story.pgstrata('restore', f'--to-dir={clone}', '--delta', code=7)
+    assert f'{clone} holds a copy of cluster main' in run.err
+    owner, _ = story.restore('--takeover')
+    assert '--delta restores over it' in story.pgstrata('restore', f'--to-dir={owner}', code=7).err
+    run = story.pgstrata('restore', f'--to-dir={owner}', '--delta', code=7)
+    assert f'{owner} holds the data directory of cluster main' in run.err and (owner / 'global' / 'pg_control').exists()
+    story.pgstrata('restore', f'--to-dir={owner}', '--delta', '--yes')
 
 
 def test_a_running_cluster_is_refused(story):
@@ -230,7 +236,7 @@ def test_an_interrupted_restore_goes_on(story):
         process.wait()
         assert (data / 'pgstrata.restoring').exists() or not (data / 'global' / 'pg_control').exists() \
             or (data / 'pgstrata.plan').exists()
-    story.pgstrata('restore', f'--to-dir={data}', '--delta')
+    story.pgstrata('restore', f'--to-dir={data}', '--delta', '--yes')     # the last try may have come to its end
     assert not (data / 'pgstrata.restoring').exists()
     story.check(data, story.shadow.at())
 
@@ -296,7 +302,7 @@ def test_delta_writes_what_differs(story):
     copy.sql('delete from shadow_events')
     copy.stop()
     restoring.write_as_server_user(data / 'base' / 'stray', 'x')
-    run = story.pgstrata('restore', f'--to-dir={data}', '--delta', '--output=json')
+    run = story.pgstrata('restore', f'--to-dir={data}', '--delta', '--yes', '--output=json')
     again = json.loads(run.out)
     assert again['copied_bytes'] < whole['copied_bytes'] / 4
     assert not (data / 'base' / 'stray').exists()

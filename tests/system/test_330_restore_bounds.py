@@ -77,7 +77,7 @@ def test_a_link_in_the_way_is_never_written_through(story):
     version = data / 'PG_VERSION'
     subprocess.run(pgcluster.as_server_user('rm', version), check=True)
     subprocess.run(pgcluster.as_server_user('ln', '-s', outside / 'victim', version), check=True)
-    story.pgstrata('restore', f'--to-dir={data}', '--delta')
+    story.pgstrata('restore', f'--to-dir={data}', '--delta', '--yes')
     assert not list(outside.iterdir())
     assert not (data / 'base').is_symlink() and not version.is_symlink()
     story.check(data, story.shadow.at())
