@@ -113,6 +113,22 @@ static void test_segment_end__recycled_file_behind_does_not_finish(void **state)
                segment_end_find(&end, test_path(&scene->folder, "."), segment_name(1, 6), &unit_generation));
 }
 
+/* A file of another size is no segment, whatever it begins with; it keeps nobody from looking at the one before. */
+static void test_segment_end__file_of_another_size_behind_does_not_finish(void **state)
+{
+    Scene *const scene = *state;
+    add_commit(&scene->wal, 800, 1);
+    fake_wal_pad_segment(&scene->wal);
+    add_commit(&scene->wal, 801, 2);
+    put_files(scene, 6);
+    assert_true(look(scene, 5).is_finished);
+    AUTO(buf_done) Buf more = {0};
+    buf_add(&more, scene->wal.bytes.data, scene->wal.bytes.len);
+    buf_add_text(&more, "more");
+    put_file(scene, 6, span_cut(buf_span(&more), FAKE_WAL_SEGMENT, SIZE_MAX));
+    assert_false(look(scene, 5).is_finished);
+}
+
 static void test_segment_end__record_over_the_border_counts_when_it_is_whole(void **state)
 {
     Scene *const scene = *state;
@@ -145,5 +161,6 @@ UNIT_MAIN(TEST(test_segment_end__is_the_end_of_the_last_whole_record),
           TEST(test_segment_end__is_not_fooled_by_what_stands_behind),
           TEST(test_segment_end__full_or_switched_or_followed_is_finished),
           TEST(test_segment_end__recycled_file_behind_does_not_finish),
+          TEST(test_segment_end__file_of_another_size_behind_does_not_finish),
           TEST(test_segment_end__record_over_the_border_counts_when_it_is_whole),
           TEST(test_segment_end__segment_with_a_head_alone_has_no_record))
