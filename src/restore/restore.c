@@ -90,6 +90,14 @@ static Err *way_save(Restore *restore)
 {
     const RestoreOptions *const options = restore->options;
     TRY(restore_salvage(restore));
+    if (restore->has_new_branch && !options->timeline.id)
+        return err_hint(
+            ERR(REFUSED,
+                "%s/pg_wal had a timeline that the archive did not know; it is archived now, and what "
+                "was announced leaves it out",
+                restore->place.folder),
+            "run the same restore again to follow it, or with --target-timeline=%u to leave it",
+            restore->way.followed.id);
     if (!restore->unarchived)
         return NULL;
     const Lsn announced = restore->way.end_lsn;
@@ -109,6 +117,7 @@ static Err *work(Restore *restore)
     TRY(restore_place_confirm(restore));
     TRY(way_save(restore));
     TRY(restore_place_begin(restore));
+    TRY(restore_strangers_keep(restore));
     TRY(restore_copy(&control, restore));
     TRY(restore_settings_write(restore, buf_span(&control)));
     TRY(restore_place_end(restore, buf_span(&control)));
@@ -138,6 +147,7 @@ static Err *way_find(Restore *restore)
     err_free(&err);
     TRY(restore_salvage(restore));
     restore->unarchived = NULL;
+    restore->has_new_branch = false; /* the way will tell */
     return restore_way_find(restore);
 }
 

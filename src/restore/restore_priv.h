@@ -80,6 +80,9 @@ typedef struct Restore {
     RestoreWay way;
     const RestoreLink *links;
     size_t link_count;
+    bool has_new_branch;    /* salvage has found a timeline that the archive did not know */
+    const char **strangers; /* in pg_wal: they wait for the archiver and are of no rightful timeline */
+    size_t stranger_count;
     bool has_inner_tablespaces; /* folders in pg_tblspc instead of links, in the backup or on the way */
     RestoreResult result;
 } Restore;
@@ -88,8 +91,7 @@ typedef struct Restore {
  * where it is. GAP with the last reachable moment. */
 MUST Err *restore_way_find(Restore *restore);
 
-/* ---- restore_place.c: the folder */
-/* Finds the folder and becomes its owner when root. */
+/* ---- restore_place.c: finds the folder and becomes its owner when root */
 MUST Err *restore_place_rights(Restore *restore);
 /* What is in the folder? REFUSED: somebody else's, or a running server's. */
 MUST Err *restore_place_judge(Restore *restore);
@@ -109,8 +111,7 @@ MUST char *restore_path(const Restore *restore, const char *path, Arena *arena);
  * somebody else's folder is in the way. */
 MUST Err *restore_tablespaces_find(Restore *restore);
 const char *restore_tablespace_folder(const Restore *restore, Oid oid);
-/* In the cluster's own place: empties the tablespaces that the old data directory leads to and the backup has not, of
- * their server's files alone. Where nobody can say whose they are, they are moved aside within their tablespace. */
+/* In place: the server's files go from tablespaces that the backup has not; aside, in them, when nobody's. */
 MUST Err *restore_tablespaces_leave(Restore *restore);
 
 /* ---- restore_room.c: fills result.needed_bytes and free_bytes. REFUSED: the copy would not fit. */
@@ -119,8 +120,7 @@ MUST Err *restore_room_check(Restore *restore);
 /* ---- restore_copy.c: files, folders, links. Gives out the control file's content, which it does not write. */
 MUST Err *restore_copy(Buf *out_control, Restore *restore);
 
-/* ---- restore_pack.c: what lies in packs */
-/* A pack that the backup draws on. CORRUPT, also when it is not there. */
+/* ---- restore_pack.c: a pack that the backup draws on. CORRUPT, also when it is not there. */
 MUST Err *restore_pack_open(PackReader **out, const Restore *restore, BackupLabel label, uint32_t pack);
 
 /* ---- restore_settings.c: backup_label, tablespace_map, settings, signal file, plan */
@@ -131,15 +131,15 @@ MUST Err *restore_conf_write(Restore *restore);
 
 /* ---- restore_salvage.c: newer WAL of the old data directory goes to the archive first */
 MUST Err *restore_salvage(Restore *restore);
+/* Moves `strangers`, which salvage has found, aside; once the marker is there. */
+MUST Err *restore_strangers_keep(Restore *restore);
 /* What it would store out of the data directory `folder`; nothing is stored. */
 MUST Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *folder);
 
-/* ---- restore_ahead.c: what is asked for may be too new for the archive */
-/* restore_way_find() as it will be once the target's own pg_wal is salvaged. */
+/* ---- restore_ahead.c: restore_way_find() as it will be once the target's own pg_wal is salvaged */
 MUST Err *restore_way_look(Restore *restore);
 
-/* ---- restore_port.c */
-/* The port that must be set for the restored server; 0: the one that its configuration has. LIMIT: none is free. */
+/* ---- restore_port.c: the port that must be set; 0: the one that the configuration has. LIMIT: none is free. */
 MUST Err *restore_port_choose(uint16_t *out, const Restore *restore, const PgConf *conf,
                               const PgConf *automatic);
 

@@ -255,6 +255,89 @@ static void test_restore__of_a_copy_salvages_nothing(void **state)
     assert_false(ground.report.has_level[NOTICE_WARNING]);
 }
 
+static bool has_branch(const Ground *ground, uint32_t timeline)
+{
+    AUTO(repo_free) Repo *repo = NULL;
+    const RepoSpec spec = cluster_repo_spec(&ground->cluster.options, 0);
+    ASSERT_OK(repo_open(&repo, &spec));
+    const BranchRecord *records;
+    size_t count;
+    ASSERT_OK(branch_list(&records, &count, repo, &ground->cluster.root, ground->arena));
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].timeline.id == timeline)
+            return true;
+    }
+    return false;
+}
+
+static const char *aside_of(const Ground *ground)
+{
+    FolderList list;
+    ASSERT_OK(folder_list(&list, ground->cluster.top.path, ground->arena));
+    for (size_t i = 0; i < list.count; i++) {
+        if (strstr(list.entries[i].name, ".aside-"))
+            return path_join(ground->cluster.top.path, list.entries[i].name, ground->arena);
+    }
+    return NULL;
+}
+
+/* Its server was promoted while no repository could be reached. */
+static void test_restore__salvages_a_branch_that_the_archive_does_not_know(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    const char *const data = ground.cluster.data;
+    file_put(data, "pg_wal/00000003.history", "1\t0/100000\tx\n2\t0/200000\tx\n");
+    file_put(data, "pg_wal/00000004.history", "1\t0/100000\tx\n2\t0/200000\tx\n3\t0/F000000\tx\n");
+    file_put(data, "pg_wal/archive_status/00000004.history.ready", "");
+    ASSERT_ERR_TEXT(REFUSED, "a timeline that the archive did not know", restore(&ground, NULL));
+    assert_true(is_there(data, "global/pg_control"));
+    assert_true(has_branch(&ground, 4));
+    assert_int_equal(archived_timelines(&ground), 2);
+    ASSERT_OK(restore(&ground, NULL));
+}
+
+/* Nobody may archive it; that it waits says that somebody's work is in it. */
+static void test_restore__moves_wal_of_an_alien_branch_aside(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    const char *const data = ground.cluster.data;
+    file_put(data, "pg_wal/00000007.history", "6\t0/200000\tx\n");
+    file_put(data, "pg_wal/000000070000000000000001", "work");
+    file_put(data, "pg_wal/000000070000000000000002", "made ahead");
+    file_put(data, "pg_wal/archive_status/000000070000000000000001.ready", "");
+    ASSERT_OK(restore(&ground, NULL));
+    assert_false(has_branch(&ground, 7));
+    assert_true(ground.report.has_level[NOTICE_WARNING]);
+    const char *const aside = aside_of(&ground);
+    assert_non_null(aside);
+    assert_true(is_there(aside, "pg_wal/000000070000000000000001"));
+    assert_false(is_there(aside, "pg_wal/000000070000000000000002"));
+    assert_false(is_there(data, "pg_wal/000000070000000000000001"));
+}
+
+/* The same where pg_wal lies elsewhere. */
+static void test_restore__moves_alien_wal_aside_through_a_link(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    backup(&ground);
+    ASSERT_OK(folder_remove_all(path_join(ground.cluster.data, "pg_wal", ground.arena)));
+    link_put(ground.cluster.data, "pg_wal", ground.outside);
+    file_put(ground.outside, "000000070000000000000001", "work");
+    file_put(ground.outside, "archive_status/000000070000000000000001.ready", "");
+    ASSERT_OK(restore(&ground, NULL));
+    assert_non_null(aside_of(&ground));
+    assert_true(is_there(aside_of(&ground), "pg_wal/000000070000000000000001"));
+    assert_false(is_there(ground.outside, "000000070000000000000001"));
+}
+
 /* In the cluster's own place the WAL stays where its owner has put it. */
 static void test_restore__in_place_keeps_the_link_for_its_wal(void **state)
 {
@@ -282,4 +365,7 @@ UNIT_MAIN(cmocka_unit_test(test_restore__ends_with_the_modes_of_the_backup),
           cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_its_wal),
           cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_a_tablespace_in_place),
           cmocka_unit_test(test_restore__of_a_copy_salvages_nothing),
+          cmocka_unit_test(test_restore__salvages_a_branch_that_the_archive_does_not_know),
+          cmocka_unit_test(test_restore__moves_wal_of_an_alien_branch_aside),
+          cmocka_unit_test(test_restore__moves_alien_wal_aside_through_a_link),
           cmocka_unit_test(test_restore__in_place_keeps_the_link_for_its_wal))
