@@ -175,11 +175,11 @@ static Err *folders_choose(Links *links)
 
 /* ---- are the places free? */
 
-/* The links of the data directory that we restore over; none where there is no pg_tblspc. */
-static Err *old_links_list(FolderList *out, const Restore *restore, Arena *arena)
+/* The links of a data directory; none where there is no pg_tblspc. */
+static Err *old_links_list(FolderList *out, const char *data, Arena *arena)
 {
     FolderList all;
-    const char *const folder = restore_path(restore, LINKS_FOLDER, arena);
+    const char *const folder = path_join(data, LINKS_FOLDER, arena);
     EntryInfo info;
     *out = (FolderList){0};
     TRY(entry_stat(&info, folder));
@@ -194,21 +194,35 @@ static Err *old_links_list(FolderList *out, const Restore *restore, Arena *arena
     return NULL;
 }
 
-/* Does the data directory that we restore over lead there, by a link of any number? */
-static Err *is_own(bool *out, const Restore *restore, const char *folder)
+/* Does the data directory lead there, by a link of any number? */
+static Err *leads_to(bool *out, const char *data, const char *folder)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     FolderList links;
     EntryInfo there;
     *out = false;
     TRY(entry_stat_follow(&there, folder));
-    TRY(old_links_list(&links, restore, arena));
+    TRY(old_links_list(&links, data, arena));
     for (size_t i = 0; i < links.count && !*out; i++) {
         EntryInfo here;
         const char *const link = path_join(LINKS_FOLDER, links.entries[i].name, arena);
-        TRY(entry_stat_follow(&here, restore_path(restore, link, arena)));
+        TRY(entry_stat_follow(&here, path_join(data, link, arena)));
         *out = here.kind == ENTRY_FOLDER && here.device == there.device && here.inode == there.inode;
     }
+    return NULL;
+}
+
+/* Does the data directory that we restore over lead there? One that was made with cp -a leads to production's, too. */
+static Err *is_own(bool *out, const Restore *restore, const char *folder)
+{
+    const RestorePlace *const place = &restore->place;
+    const char *const pgdata = restore->cluster->pgdata;
+    TRY(leads_to(out, place->folder, folder));
+    if (!*out || place->is_own_place || place->ground == GROUND_MARKED || !pgdata)
+        return NULL;
+    bool is_productions;
+    TRY(leads_to(&is_productions, pgdata, folder));
+    *out = !is_productions;
     return NULL;
 }
 
@@ -327,7 +341,7 @@ Err *restore_tablespaces_leave(Restore *restore)
         return NULL;
     AUTO(arena_free) Arena *arena = arena_new();
     FolderList links;
-    TRY(old_links_list(&links, restore, arena));
+    TRY(old_links_list(&links, restore->place.folder, arena));
     for (size_t i = 0; i < links.count; i++) {
         const char *const link = path_join(LINKS_FOLDER, links.entries[i].name, arena);
         const PgdataPath what = pgdata_path_classify(link, restore->from.version);

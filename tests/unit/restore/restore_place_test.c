@@ -204,6 +204,33 @@ static void test_restore__of_a_copy_touches_no_later_tablespace(void **state)
     assert_false(is_there(ground.copy, "pg_tblspc/16500"));
 }
 
+/* The map sends the copy's tablespace to where both data directories lead. */
+static void test_restore__of_a_copy_writes_into_no_tablespace_of_production(void **state)
+{
+    (void)state;
+    AUTO(ground_done) Ground ground = {0};
+    ground_begin(&ground);
+    const char *const page = arena_textf(ground.arena, "%s/5/1259", version_folder(&ground));
+    link_put(ground.cluster.data, "pg_tblspc/16500", ground.outside);
+    file_put(ground.outside, page, "production's page");
+    backup(&ground);
+    copy_begin(&ground);
+    link_put(ground.copy, "pg_tblspc/16500", ground.outside);
+    Progress progress = {.phase = ""};
+    RestoreResult result;
+    const RestoreTablespace map = {.oid = {16500}, .folder = ground.outside};
+    const RestoreOptions options = {.target_text = "the latest",
+                                    .to_dir = ground.copy,
+                                    .tablespaces = &map,
+                                    .tablespace_count = 1,
+                                    .restore_command = "false",
+                                    .delta = true,
+                                    .progress = &progress};
+    ASSERT_ERR_TEXT(REFUSED, "tablespace 16500 would go to",
+                    restore_run(&result, &ground.cluster.options, &options, &ground.report, ground.arena));
+    assert_true(is_there(ground.outside, page));
+}
+
 /* The copy's pg_wal leads into production's. */
 static void test_restore__of_a_copy_keeps_no_link_for_its_wal(void **state)
 {
@@ -362,6 +389,7 @@ UNIT_MAIN(cmocka_unit_test(test_restore__ends_with_the_modes_of_the_backup),
           cmocka_unit_test(test_restore__empties_a_later_tablespace_of_the_server_s_files_alone),
           cmocka_unit_test(test_restore__moves_a_later_tablespace_of_an_unreadable_folder_aside),
           cmocka_unit_test(test_restore__of_a_copy_touches_no_later_tablespace),
+          cmocka_unit_test(test_restore__of_a_copy_writes_into_no_tablespace_of_production),
           cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_its_wal),
           cmocka_unit_test(test_restore__of_a_copy_keeps_no_link_for_a_tablespace_in_place),
           cmocka_unit_test(test_restore__of_a_copy_salvages_nothing),
