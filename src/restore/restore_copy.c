@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "restore/restore_files.h"
+#include "restore/restore_manifest.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
@@ -249,8 +250,9 @@ static Err *control_fetch_last(Copy *copy)
     return NULL;
 }
 
-static Err *entry_place(Copy *copy, const ManifestEntry *entry)
+static Err *entry_place(void *arg, const ManifestEntry *entry)
 {
+    Copy *const copy = arg;
     const uint64_t hash = path_hash(entry->path);
     buf_add(&copy->paths, &hash, sizeof hash);
     arena_clear(copy->arena);
@@ -269,24 +271,6 @@ static Err *entry_place(Copy *copy, const ManifestEntry *entry)
         break;
     }
     return file_place(copy, entry);
-}
-
-static Err *manifest_walk(Copy *copy)
-{
-    const Restore *const restore = copy->restore;
-    AUTO(place_reader_free)
-    PlaceReader *places = place_reader_new(restore->from.repo->store, &restore->from.generation.root);
-    AUTO(manifest_close) ManifestReader *manifest = NULL;
-    TRY(manifest_open(&manifest, place_leaf_in(places), &restore->way.backup.manifest_root));
-    for (;;) {
-        ManifestEntry entry;
-        bool is_end;
-        TRY(manifest_next(&entry, &is_end, manifest));
-        if (is_end)
-            return NULL;
-        TRY(entry_place(copy, &entry));
-        TRY(signal_check());
-    }
 }
 
 /* ---- what the backup does not have */
@@ -368,7 +352,8 @@ Err *restore_copy(Buf *out_control, Restore *restore)
     Progress *const progress = restore->options->progress;
     counter_set(&progress->bytes_total, restore->way.backup.size_bytes);
     progress_phase(progress, "preparing");
-    TRY_AS(manifest_walk(&copy), "restoring backup %s", restore->way.backup.label.text);
+    TRY_AS(restore_manifest_each(restore, entry_place, &copy), "restoring backup %s",
+           restore->way.backup.label.text);
     TRY_AS(control_fetch_last(&copy), "restoring backup %s", restore->way.backup.label.text);
     if (restore->place.ground != GROUND_FREE)
         TRY(extras_clear(&copy));

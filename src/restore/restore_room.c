@@ -9,12 +9,11 @@
  * counted: what is refused here could not have ended well.
  */
 #include "base/text.h"
-#include "restore/restore_priv.h"
+#include "restore/restore_manifest.h"
 #include "os/entry.h"
 #include "os/folder.h"
 #include "os/path.h"
 #include "os/signal.h"
-#include "repo/place_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,23 +92,12 @@ static uint64_t stored_bytes(const ManifestEntry *entry)
     return bytes < entry->size_bytes ? bytes : entry->size_bytes;
 }
 
-static Err *needs_measure(Rooms *rooms)
+static Err *need_add(void *arg, const ManifestEntry *entry)
 {
-    const Restore *const restore = rooms->restore;
-    AUTO(place_reader_free)
-    PlaceReader *places = place_reader_new(restore->from.repo->store, &restore->from.generation.root);
-    AUTO(manifest_close) ManifestReader *manifest = NULL;
-    TRY(manifest_open(&manifest, place_leaf_in(places), &restore->way.backup.manifest_root));
-    for (;;) {
-        ManifestEntry entry;
-        bool is_end;
-        TRY(manifest_next(&entry, &is_end, manifest));
-        if (is_end)
-            return NULL;
-        if (entry.kind == MANIFEST_FILE)
-            room_of_path(rooms, entry.path)->needed_bytes += stored_bytes(&entry);
-        TRY(signal_check());
-    }
+    Rooms *const rooms = arg;
+    if (entry->kind == MANIFEST_FILE)
+        room_of_path(rooms, entry->path)->needed_bytes += stored_bytes(entry);
+    return NULL;
 }
 
 /* ---- what is there already */
@@ -195,7 +183,7 @@ Err *restore_room_check(Restore *restore)
         is_plenty = is_plenty && rooms.list[i].disk.free_bytes >= most;
     if (is_plenty)
         return NULL;
-    TRY(needs_measure(&rooms));
+    TRY(restore_manifest_each(restore, need_add, &rooms));
     TRY(reuse_measure(&rooms));
     result->needed_bytes = rooms.list[0].needed_bytes;
     for (size_t i = 0; i < rooms.count; i++)

@@ -10,7 +10,7 @@
  * does not empty them either, so that pages of the old future would come back to life in new tables.
  */
 #include "base/text.h"
-#include "restore/restore_priv.h"
+#include "restore/restore_manifest.h"
 #include "os/entry.h"
 #include "os/file.h"
 #include "os/folder.h"
@@ -64,22 +64,13 @@ static Err *links_of_map(Links *links)
     return NULL;
 }
 
-/* Nobody gave out a map of a stopped server; its links stand in the manifest. */
-static Err *links_of_manifest(Links *links)
+static Err *link_of_entry(void *arg, const ManifestEntry *entry)
 {
-    const Restore *const restore = links->restore;
-    AUTO(manifest_close) ManifestReader *manifest = NULL;
-    TRY(manifest_open(&manifest, place_leaf_in(links->places), &restore->way.backup.manifest_root));
-    for (;;) {
-        ManifestEntry entry;
-        bool is_end;
-        TRY(manifest_next(&entry, &is_end, manifest));
-        if (is_end)
-            return NULL;
-        const PgdataPath what = pgdata_path_classify(entry.path, restore->from.version);
-        if (entry.kind == MANIFEST_LINK && what.kind == PGDATA_TABLESPACE)
-            link_add(links, what.tablespace, entry.link_target);
-    }
+    Links *const links = arg;
+    const PgdataPath what = pgdata_path_classify(entry->path, links->restore->from.version);
+    if (entry->kind == MANIFEST_LINK && what.kind == PGDATA_TABLESPACE)
+        link_add(links, what.tablespace, entry->link_target);
+    return NULL;
 }
 
 static Err *names_take(Links *links, Span text)
@@ -302,7 +293,9 @@ Err *restore_tablespaces_find(Restore *restore)
 {
     AUTO(links_done) Links links = {.restore = restore};
     links.places = place_reader_new(restore->from.repo->store, &restore->from.generation.root);
-    TRY(restore->way.backup.offline ? links_of_manifest(&links) : links_of_map(&links));
+    /* Nobody gave out a map of a stopped server; its links stand in the manifest. */
+    TRY(restore->way.backup.offline ? restore_manifest_each(restore, link_of_entry, &links)
+                                    : links_of_map(&links));
     if (restore->options->tablespace_count)
         TRY(links_name(&links));
     TRY(folders_choose(&links));
