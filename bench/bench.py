@@ -289,7 +289,7 @@ def machine():
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     rest = subprocess.run(['pgbackrest', 'version'], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     postgres = subprocess.run([BIN / 'postgres', '--version'], check=True, text=True, stdout=subprocess.PIPE).stdout.split()[2]
-    return f'{os.cpu_count()} processors ({model}), {memory:.0f} GiB, Linux {platform.release().split('-')[0]}, PostgreSQL {postgres}, {rest}.'
+    return f'{os.cpu_count()} processors ({model}), {memory:.0f} GiB, Linux {platform.release().split("-")[0]}, PostgreSQL {postgres}, {rest}.'
 
 
 def write_between_marks(path, text):
