@@ -133,3 +133,10 @@ void buf_add_u64(Buf *buf, uint64_t value)
     buf_add_u32(buf, (uint32_t)value);
     buf_add_u32(buf, (uint32_t)(value >> 32));
 }
+
+void buf_add_varint(Buf *buf, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        buf_add_u8(buf, (uint8_t)(value | 0x80));
+    buf_add_u8(buf, (uint8_t)value);
+}

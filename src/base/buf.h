@@ -45,3 +45,5 @@ void buf_add_u8(Buf *buf, uint8_t value);
 void buf_add_u16(Buf *buf, uint16_t value);
 void buf_add_u32(Buf *buf, uint32_t value);
 void buf_add_u64(Buf *buf, uint64_t value);
+/* As dec_varint() reads it. */
+void buf_add_varint(Buf *buf, uint64_t value);

@@ -23,60 +23,20 @@ bool span_is_zero(Span span)
     return span.len == 0 || (span.ptr[0] == 0 && memcmp(span.ptr, span.ptr + 1, span.len - 1) == 0);
 }
 
-Dec dec_begin(Span bytes)
+uint64_t dec_varint(Dec *dec)
 {
-    return (Dec){.bytes = bytes};
-}
-
-static const uint8_t *dec_next(Dec *dec, size_t size)
-{
-    if (dec->is_short || size > dec->bytes.len - dec->at) {
-        dec->is_short = true;
-        return NULL;
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        const uint8_t byte = dec_u8(dec);
+        const uint64_t bits = byte & 0x7F;
+        value |= bits << shift;
+        if (shift == 63 && bits > 1)
+            break;
+        if (!(byte & 0x80))
+            return dec->is_short ? 0 : value;
     }
-    const uint8_t *const place = dec->bytes.ptr + dec->at;
-    dec->at += size;
-    return place;
-}
-
-uint8_t dec_u8(Dec *dec)
-{
-    const uint8_t *const p = dec_next(dec, 1);
-    return p ? *p : 0;
-}
-
-uint16_t dec_u16(Dec *dec)
-{
-    const uint8_t *const p = dec_next(dec, 2);
-    return p ? get_u16(p) : 0;
-}
-
-uint32_t dec_u32(Dec *dec)
-{
-    const uint8_t *const p = dec_next(dec, 4);
-    return p ? get_u32(p) : 0;
-}
-
-uint64_t dec_u64(Dec *dec)
-{
-    const uint8_t *const p = dec_next(dec, 8);
-    return p ? get_u64(p) : 0;
-}
-
-Span dec_bytes(Dec *dec, size_t size)
-{
-    const uint8_t *const p = dec_next(dec, size);
-    return p ? (Span){p, size} : (Span){0};
-}
-
-void dec_skip(Dec *dec, size_t size)
-{
-    (void)dec_next(dec, size);
-}
-
-size_t dec_left(const Dec *dec)
-{
-    return dec->is_short ? 0 : dec->bytes.len - dec->at;
+    dec->is_short = true;
+    return 0;
 }
 
 Err *dec_end(const Dec *dec, const char *what)

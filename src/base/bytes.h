@@ -34,21 +34,6 @@ typedef struct Dec {
     bool is_short; /* something was read past the end */
 } Dec;
 
-Dec dec_begin(Span bytes);
-uint8_t dec_u8(Dec *dec);
-uint16_t dec_u16(Dec *dec);
-uint32_t dec_u32(Dec *dec);
-uint64_t dec_u64(Dec *dec);
-/* The next `size` bytes, borrowed; an empty span when there are fewer. */
-Span dec_bytes(Dec *dec, size_t size);
-void dec_skip(Dec *dec, size_t size);
-size_t dec_left(const Dec *dec);
-
-/* CORRUPT when anything was read past the end; `what` names the thing decoded. */
-MUST Err *dec_end(const Dec *dec, const char *what);
-/* Also CORRUPT when bytes are left over. */
-MUST Err *dec_end_exact(const Dec *dec, const char *what);
-
 /* Fixed places in a buffer whose length was checked before. */
 static inline uint16_t get_u16(const uint8_t *p)
 {
@@ -64,6 +49,73 @@ static inline uint64_t get_u64(const uint8_t *p)
 {
     return (uint64_t)get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
 }
+
+/* Readers stand here because the records of WAL are taken apart with them, a million times a second. */
+static inline Dec dec_begin(Span bytes)
+{
+    return (Dec){.bytes = bytes};
+}
+
+/* The next `size` bytes, borrowed; NULL when there are fewer. */
+static inline const uint8_t *dec_next(Dec *dec, size_t size)
+{
+    if (dec->is_short || size > dec->bytes.len - dec->at) {
+        dec->is_short = true;
+        return NULL;
+    }
+    const uint8_t *const place = dec->bytes.ptr + dec->at;
+    dec->at += size;
+    return place;
+}
+
+static inline uint8_t dec_u8(Dec *dec)
+{
+    const uint8_t *const p = dec_next(dec, 1);
+    return p ? *p : 0;
+}
+
+static inline uint16_t dec_u16(Dec *dec)
+{
+    const uint8_t *const p = dec_next(dec, 2);
+    return p ? get_u16(p) : 0;
+}
+
+static inline uint32_t dec_u32(Dec *dec)
+{
+    const uint8_t *const p = dec_next(dec, 4);
+    return p ? get_u32(p) : 0;
+}
+
+static inline uint64_t dec_u64(Dec *dec)
+{
+    const uint8_t *const p = dec_next(dec, 8);
+    return p ? get_u64(p) : 0;
+}
+
+/* An unsigned number in groups of seven bits, the low ones first; the highest bit of a byte says that more follow (LEB128).
+ * One that does not fit 64 bits counts as a read past the end. */
+uint64_t dec_varint(Dec *dec);
+/* The next `size` bytes, borrowed; an empty span when there are fewer. */
+static inline Span dec_bytes(Dec *dec, size_t size)
+{
+    const uint8_t *const p = dec_next(dec, size);
+    return p ? (Span){p, size} : (Span){0};
+}
+
+static inline void dec_skip(Dec *dec, size_t size)
+{
+    (void)dec_next(dec, size);
+}
+
+static inline size_t dec_left(const Dec *dec)
+{
+    return dec->is_short ? 0 : dec->bytes.len - dec->at;
+}
+
+/* CORRUPT when anything was read past the end; `what` names the thing decoded. */
+MUST Err *dec_end(const Dec *dec, const char *what);
+/* Also CORRUPT when bytes are left over. */
+MUST Err *dec_end_exact(const Dec *dec, const char *what);
 
 void put_u16(uint8_t *p, uint16_t value);
 void put_u32(uint8_t *p, uint32_t value);

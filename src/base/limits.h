@@ -128,3 +128,16 @@
 /* How many segments without a commit are passed over to find the last commit: two weeks of an idle server that
  * switches every minute. */
 #define WINDOW_LOOK_BACK_MAX 20000
+/* Blocks in the map of changes: two terabytes that changed everywhere take 32 MiB; many scattered ones four times as much
+ * as their numbers. */
+#define WAL_CHANGES_BYTES_MAX (256 * 1024 * 1024)
+/* Relations in the map of changes, about 100 bytes each. */
+#define WAL_CHANGES_RELATIONS_MAX 10000000
+/* Format: blocks that the index of one segment may list; a reference to a block takes more than 8 of its 1 GB. */
+#define WAL_INDEX_BLOCKS_MAX (128 * 1024 * 1024)
+/* Format: transactions of note in one segment, and acts of one of them. A segment has room for some 10,000 transactions that
+ * change 128 rows each; a DROP SCHEMA drops thousands of tables, of which the first ones tell what it was. */
+#define WAL_NOTES_MAX 65536
+#define WAL_ACTS_MAX  256
+/* Format: transactions that may end in one segment, subtransactions too; each takes 4 bytes of its 1 GB at least. */
+#define WAL_INDEX_XACTS_MAX (256 * 1024 * 1024)

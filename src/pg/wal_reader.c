@@ -298,7 +298,7 @@ static void give_up_unfinished(WalReader *r)
 {
     r->overwrites = r->open.start;
     r->open.start = (Lsn){0};
-    r->head_left = 0;
+    r->head_left = r->progress.head_seam_total_bytes = 0;
     buf_clear(&r->head_seam);
 }
 

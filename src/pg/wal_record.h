@@ -33,6 +33,7 @@ typedef enum WalManager {
     WAL_STANDBY = 8,
     WAL_HEAP2 = 9,
     WAL_HEAP = 10,
+    WAL_LOGICAL_MESSAGE = 21,
 } WalManager;
 
 /* Operations of WAL_XLOG, `info & 0xF0` (src/include/catalog/pg_control.h). */

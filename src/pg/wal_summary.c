@@ -59,13 +59,10 @@ static void take_time(WalXactTimes *times, Instant time)
     times->last = time;
 }
 
-static Err *take_xact_end(WalSummary *s, const WalRecord *record)
+static void take_xact_end(WalSummary *s, const XactEnd *end)
 {
-    XactEnd end;
-    TRY(xact_end_decode(&end, s->version, record));
-    take_xid(s, end.xid);
-    take_time(xact_op_is_commit(end.op) ? &s->commits : &s->aborts, end.time);
-    return NULL;
+    take_xid(s, end->xid);
+    take_time(xact_op_is_commit(end->op) ? &s->commits : &s->aborts, end->time);
 }
 
 /* A text of at most `bytes` in the data, with a NUL where it is shorter. */
@@ -218,32 +215,65 @@ static Err *take_event(WalSummary *s, const WalEntry *entry, const WalRecord *re
     return NULL;
 }
 
-static Err *take_special(WalSummary *s, const WalEntry *entry)
+static void unread_note(WalSummary *s, const WalEntry *entry, Err *err)
 {
-    WalRecord record;
+    if (s->unread++ == 0)
+        (void)snprintf(s->unread_text, sizeof s->unread_text, "record at %s: %s", lsn_text(entry->start).text,
+                       err_text(err));
+    err_free(&err);
+}
+
+void wal_summary_unread(WalSummary *s, const WalEntry *entry, Err *err)
+{
+    s->records++;
+    take_xid(s, entry->head.xid);
+    unread_note(s, entry, err);
+}
+
+void wal_summary_record(WalSummary *s, const WalEntry *entry, const WalRecord *record, const XactEnd *end)
+{
+    s->records++;
+    take_xid(s, entry->head.xid);
+    if (end)
+        take_xact_end(s, end);
+    if (!event_kind(&entry->head))
+        return;
+    Err *const err = take_event(s, entry, record);
+    if (err)
+        unread_note(s, entry, err);
+}
+
+static Err *special_decode(WalRecord *record, XactEnd *end, const WalSummary *s, const WalEntry *entry)
+{
     if (entry->bytes.len < entry->head.total_bytes)
         return ERR(LIMIT, "it has %u bytes, at most %d are kept", entry->head.total_bytes,
                    WAL_RECORD_KEPT_MAX);
-    TRY(wal_record_decode(&record, s->version, entry->bytes));
-    if (xact_is_end(&entry->head))
-        return take_xact_end(s, &record);
-    return take_event(s, entry, &record);
+    TRY(wal_record_decode(record, s->version, entry->bytes));
+    return xact_is_end(&entry->head) ? xact_end_decode(end, s->version, record) : NULL;
+}
+
+/* Nearly all records are of other managers, and need not be taken apart for a summary. */
+static bool is_special(const WalRecordHead *head)
+{
+    const bool may_be = head->manager <= WAL_XACT || head->manager == WAL_TBLSPC;
+    return may_be && (xact_is_end(head) || event_kind(head));
 }
 
 Err *wal_summary_entry(void *arg, const WalEntry *entry)
 {
     WalSummary *const s = arg;
-    s->records++;
-    take_xid(s, entry->head.xid);
-    /* Nearly all records are of other managers: no call for them. */
-    if (entry->head.manager > WAL_XACT && entry->head.manager != WAL_TBLSPC)
+    WalRecord record;
+    XactEnd end;
+    if (!is_special(&entry->head)) {
+        s->records++;
+        take_xid(s, entry->head.xid);
         return NULL;
-    if (!xact_is_end(&entry->head) && !event_kind(&entry->head))
-        return NULL;
-    AUTO(err_free) Err *err = take_special(s, entry);
-    if (err && s->unread++ == 0)
-        (void)snprintf(s->unread_text, sizeof s->unread_text, "record at %s: %s", lsn_text(entry->start).text,
-                       err_text(err));
+    }
+    Err *const err = special_decode(&record, &end, s, entry);
+    if (err)
+        wal_summary_unread(s, entry, err);
+    else
+        wal_summary_record(s, entry, &record, xact_is_end(&entry->head) ? &end : NULL);
     return NULL;
 }
 

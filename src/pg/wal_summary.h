@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/instant.h"
 #include "pg/wal_reader.h"
+#include "pg/xact.h"
 
 /* wal_level as PostgreSQL numbers it since 9.6 (src/include/access/xlog.h). */
 typedef enum WalLevel {
@@ -99,6 +100,13 @@ void wal_summary_done(WalSummary *summary);
 
 /* A WalEntryFn; `arg` is the WalSummary. Never fails: what cannot be taken apart is counted as unread. */
 MUST Err *wal_summary_entry(void *arg, const WalEntry *entry);
+
+/* The same for a record that is taken apart already; `end` is what it says of a transaction's end, or NULL. */
+void wal_summary_record(WalSummary *summary, const WalEntry *entry, const WalRecord *record,
+                        const XactEnd *end);
+
+/* One that could not be taken apart, and why; consumes `err`. */
+void wal_summary_unread(WalSummary *summary, const WalEntry *entry, Err *err);
 
 /* In LSN order; `index` below event_count. Borrowed until the next entry. */
 const WalEvent *wal_summary_event(const WalSummary *summary, uint32_t index);

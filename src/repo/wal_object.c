@@ -2,7 +2,6 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "repo/wal_object.h"
 
-#include "pg/wal_page.h"
 #include "repo/frame_pool.h"
 #include "store/mirror.h"
 
@@ -95,42 +94,17 @@ typedef struct Making {
     const WalObjectSpec *spec;
     const WalPlain *from;
     Hash128Stream *stream;
-    Hash128 hash;      /* at the end */
-    WalReader *reader; /* NULL: no segment, or its records cannot be read */
-    WalSummary summary;
-    Err *index_fault; /* why they cannot */
+    Hash128 hash;        /* at the end */
+    WalIndexer *indexer; /* NULL: no segment, or its records cannot be read */
+    Err *index_fault;    /* why they cannot */
     bool is_first;
 } Making;
 
 static void making_done(Making *making)
 {
     hash128_stream_free(&making->stream);
-    wal_reader_free(&making->reader);
-    wal_summary_done(&making->summary);
+    wal_indexer_free(&making->indexer);
     err_free(&making->index_fault);
-}
-
-/* A segment's head stands in its first piece. */
-static Err *index_begin(Making *making, Span piece)
-{
-    WalSegmentHead head;
-    TRY(wal_segment_head_decode(&head, piece));
-    wal_summary_init(&making->summary, head.version);
-    making->reader = wal_reader_new(&head, wal_summary_entry, &making->summary);
-    return NULL;
-}
-
-/* What ends inside a page is filled up with zeros. */
-static Err *pages_push(WalReader *reader, Span piece)
-{
-    const size_t whole = piece.len - piece.len % PAGE_BYTES;
-    const Span rest = span_cut(piece, whole, SIZE_MAX);
-    TRY(wal_reader_push(reader, span_cut(piece, 0, whole)));
-    if (!rest.len)
-        return NULL;
-    uint8_t page[PAGE_BYTES] = {0};
-    memcpy(page, rest.ptr, rest.len);
-    return wal_reader_push(reader, span_of(page, sizeof page));
 }
 
 /* What cannot be indexed is stored all the same. */
@@ -139,9 +113,9 @@ static void index_add(Making *making, Span piece)
     if (making->index_fault || !part_is_indexed(part_of(making->spec)))
         return;
     if (making->is_first)
-        making->index_fault = index_begin(making, piece);
+        making->index_fault = wal_indexer_new(&making->indexer, piece);
     if (!making->index_fault)
-        making->index_fault = pages_push(making->reader, piece);
+        making->index_fault = wal_indexer_push(making->indexer, piece);
 }
 
 static Err *piece_read(void *arg, uint8_t *to, size_t size)
@@ -168,14 +142,16 @@ static void facts_add(Buf *out, const Making *making)
         facts_encode(out, &facts);
 }
 
-static Err *summary_put(ContainerWriter *writer, Making *making)
+static Err *sections_put(ContainerWriter *writer, Making *making)
 {
-    if (!making->reader || making->index_fault)
+    if (!making->indexer || making->index_fault)
         return NULL;
-    AUTO(buf_done) Buf bytes = {0};
-    wal_summary_finish(&making->summary, making->reader);
-    wal_index_summary_encode(&bytes, &making->summary);
-    return container_section(writer, SECTION_WAL_SUMMARY, buf_span(&bytes));
+    AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
+    wal_indexer_finish(&sections, making->indexer);
+    TRY(container_section(writer, SECTION_WAL_SUMMARY, buf_span(&sections.summary)));
+    TRY(container_section(writer, SECTION_WAL_BLOCKS, buf_span(&sections.blocks)));
+    TRY(container_section(writer, SECTION_WAL_ACTIVITY, buf_span(&sections.activity)));
+    return container_section(writer, SECTION_WAL_SEAMS, buf_span(&sections.seams));
 }
 
 static Err *object_write(Buf *out, Making *making, const FrameList *frames)
@@ -193,7 +169,7 @@ static Err *object_write(Buf *out, Making *making, const FrameList *frames)
     AUTO(container_writer_free) ContainerWriter *writer = NULL;
     TRY(container_begin(&writer, &container, &to.sink));
     TRY(frame_list_put(writer, frames));
-    TRY(summary_put(writer, making));
+    TRY(sections_put(writer, making));
     ContainerSummary written;
     return container_finish(&written, writer);
 }

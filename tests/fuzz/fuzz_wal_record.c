@@ -2,6 +2,8 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /* tests/fuzz/fuzz_wal_record.c - any bytes are taken apart or refused, and all parts lie inside, side by side */
+#include "pg/wal_activity.h"
+#include "pg/wal_changes.h"
 #include "pg/wal_record.h"
 
 #include <assert.h>
@@ -42,8 +44,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* The length is nothing to find by chance. */
     put_u32(bytes, (uint32_t)(size - 1));
     err = wal_record_decode(&record, version, span_of(bytes, size - 1));
-    if (!err)
+    if (!err) {
         check(&record, span_of(bytes, size - 1));
+        AUTO(wal_changes_free) WalChanges *changes = wal_changes_new();
+        XactEnd xact_end;
+        const XactEnd *end = NULL;
+        if (xact_is_end(&record.head)) {
+            err = xact_end_decode(&xact_end, version, &record);
+            end = err ? NULL : &xact_end;
+        }
+        wal_changes_record(changes, version, (Lsn){1}, &record, end);
+        AUTO(activity_gather_free) ActivityGather *gather = activity_gather_new(version);
+        activity_gather_record(gather, (Lsn){1}, &record, end);
+        AUTO(wal_activity_done) WalActivity activity;
+        activity_gather_finish(&activity, gather);
+    }
     err_free(&err);
     free(bytes);
     return 0;

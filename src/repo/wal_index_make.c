@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* All sections in one pass over the records; each record is taken apart once. */
+#include "base/limits.h"
+#include "repo/wal_index.h"
+
+#include <string.h>
+
+struct WalIndexer {
+    const PgVersion *version;
+    WalReader *reader;
+    WalSummary summary;
+    WalChanges *changes;
+    ActivityGather *activity;
+};
+
+void wal_indexer_free(WalIndexer **indexer)
+{
+    if (!*indexer)
+        return;
+    wal_reader_free(&(*indexer)->reader);
+    wal_summary_done(&(*indexer)->summary);
+    wal_changes_free(&(*indexer)->changes);
+    activity_gather_free(&(*indexer)->activity);
+    mem_free(indexer);
+}
+
+static Err *record_decode(WalRecord *record, XactEnd *end, const WalIndexer *indexer, const WalEntry *entry)
+{
+    if (entry->bytes.len < entry->head.total_bytes)
+        return ERR(LIMIT, "its %u bytes are more than this program keeps", entry->head.total_bytes);
+    TRY(wal_record_decode(record, indexer->version, entry->bytes));
+    return xact_is_end(&record->head) ? xact_end_decode(end, indexer->version, record) : NULL;
+}
+
+static Err *entry_take(void *arg, const WalEntry *entry)
+{
+    WalIndexer *const indexer = arg;
+    WalRecord record;
+    XactEnd xact_end;
+    /* Messages of applications change no file, and they alone may be longer than what is kept. */
+    if (entry->head.manager == WAL_LOGICAL_MESSAGE)
+        return wal_summary_entry(&indexer->summary, entry);
+    Err *const err = record_decode(&record, &xact_end, indexer, entry);
+    if (err) {
+        wal_changes_give_up(indexer->changes, "record at %s: %s", lsn_text(entry->start).text, err_text(err));
+        activity_gather_unread(indexer->activity);
+        wal_summary_unread(&indexer->summary, entry, err);
+        return NULL;
+    }
+    const XactEnd *const end = xact_is_end(&entry->head) ? &xact_end : NULL;
+    wal_summary_record(&indexer->summary, entry, &record, end);
+    wal_changes_record(indexer->changes, indexer->version, entry->start, &record, end);
+    activity_gather_record(indexer->activity, entry->start, &record, end);
+    return NULL;
+}
+
+Err *wal_indexer_new(WalIndexer **out, Span head)
+{
+    WalSegmentHead segment;
+    TRY(wal_segment_head_decode(&segment, head));
+    WalIndexer *const indexer = mem_new(sizeof *indexer);
+    indexer->version = segment.version;
+    indexer->changes = wal_changes_new();
+    indexer->activity = activity_gather_new(segment.version);
+    wal_summary_init(&indexer->summary, segment.version);
+    indexer->reader = wal_reader_new(&segment, entry_take, indexer);
+    *out = indexer;
+    return NULL;
+}
+
+Err *wal_indexer_push(WalIndexer *indexer, Span piece)
+{
+    const size_t whole = piece.len - piece.len % PAGE_BYTES;
+    const Span rest = span_cut(piece, whole, SIZE_MAX);
+    TRY(wal_reader_push(indexer->reader, span_cut(piece, 0, whole)));
+    if (!rest.len)
+        return NULL;
+    uint8_t page[PAGE_BYTES] = {0};
+    memcpy(page, rest.ptr, rest.len);
+    return wal_reader_push(indexer->reader, span_of(page, sizeof page));
+}
+
+void wal_indexer_finish(WalSections *out, WalIndexer *indexer)
+{
+    const WalProgress progress = wal_reader_progress(indexer->reader);
+    const WalSeams seams = wal_seams_of(&progress);
+    wal_index_seams_encode(&out->seams, &seams);
+    wal_summary_finish(&indexer->summary, indexer->reader);
+    wal_index_summary_encode(&out->summary, &indexer->summary);
+    wal_index_blocks_encode(&out->blocks, indexer->changes);
+    AUTO(wal_activity_done) WalActivity activity;
+    activity_gather_finish(&activity, indexer->activity);
+    wal_index_activity_encode(&out->activity, &activity);
+}
+
+void wal_sections_done(WalSections *sections)
+{
+    buf_done(&sections->summary);
+    buf_done(&sections->blocks);
+    buf_done(&sections->activity);
+    buf_done(&sections->seams);
+}
