@@ -68,3 +68,17 @@ void wal_indexer_free(WalIndexer **indexer);
 MUST Err *wal_indexer_push(WalIndexer *indexer, Span piece);
 /* Only wal_indexer_free() may follow. */
 void wal_indexer_finish(WalSections *out, WalIndexer *indexer);
+
+/* What the map of changes needs to know of one segment. End it with wal_index_done(). */
+typedef struct WalIndex {
+    WalSummary summary;
+    WalChanges *changes;
+    WalSeams seams;
+    Buf seam_bytes; /* what `seams` borrows */
+} WalIndex;
+
+void wal_index_done(WalIndex *index);
+/* Spans of the sections of types 16, 17 and 19. CORRUPT, UNSUPPORTED. */
+MUST Err *wal_index_decode(WalIndex *out, Span summary, Span blocks, Span seams);
+/* Indexes the plain bytes of a segment, of which the last page may be filled up. CORRUPT: its first page is no WAL. */
+MUST Err *wal_index_of(WalIndex *out, Span plain);

@@ -102,3 +102,35 @@ void wal_sections_done(WalSections *sections)
     buf_done(&sections->activity);
     buf_done(&sections->seams);
 }
+
+/* ---- the whole index */
+
+void wal_index_done(WalIndex *index)
+{
+    wal_summary_done(&index->summary);
+    wal_changes_free(&index->changes);
+    buf_done(&index->seam_bytes);
+}
+
+Err *wal_index_decode(WalIndex *out, Span summary, Span blocks, Span seams)
+{
+    AUTO(wal_index_done) WalIndex index = {.changes = NULL};
+    TRY(wal_index_summary_decode(&index.summary, summary));
+    TRY(wal_index_blocks_decode(&index.changes, blocks));
+    buf_add(&index.seam_bytes, seams.ptr, seams.len);
+    TRY(wal_index_seams_decode(&index.seams, buf_span(&index.seam_bytes)));
+    *out = index;
+    index = (WalIndex){.changes = NULL};
+    return NULL;
+}
+
+Err *wal_index_of(WalIndex *out, Span plain)
+{
+    AUTO(wal_indexer_free) WalIndexer *indexer = NULL;
+    AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
+    TRY(wal_indexer_new(&indexer, plain));
+    TRY(wal_indexer_push(indexer, plain));
+    wal_indexer_finish(&sections, indexer);
+    return wal_index_decode(out, buf_span(&sections.summary), buf_span(&sections.blocks),
+                            buf_span(&sections.seams));
+}

@@ -313,6 +313,21 @@ Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, const 
     return part_summary(out, has_summary, store, root, (Part){name, NULL});
 }
 
+Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoot *root, WalName name)
+{
+    AUTO(container_close) ContainerReader *reader = NULL;
+    WalFacts facts;
+    TRY(part_open(&reader, &facts, store, root, (Part){name, NULL}));
+    Span summary, blocks, seams;
+    const bool is_there = container_section_find(&summary, reader, SECTION_WAL_SUMMARY) &&
+                          container_section_find(&blocks, reader, SECTION_WAL_BLOCKS) &&
+                          container_section_find(&seams, reader, SECTION_WAL_SEAMS);
+    if (is_there)
+        TRY_AS(wal_index_decode(out, summary, blocks, seams), "reading %s", key_wal(root, name).text);
+    *has_index = is_there;
+    return NULL;
+}
+
 Err *wal_object_land(Landing *to, Store *store, const KeyRoot *root, WalName name, int jobs)
 {
     return part_land(to, store, root, (Part){name, NULL}, jobs);

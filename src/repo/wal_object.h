@@ -68,6 +68,10 @@ MUST Err *wal_object_facts(WalFacts *out, Store *store, const KeyRoot *root, Wal
 MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, const KeyRoot *root,
                              WalName name);
 
+/* What the map of changes needs; `*has_index` false when a section of it is missing. Else end it with
+ * wal_index_done(). */
+MUST Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoot *root, WalName name);
+
 /* The plain bytes to any place, decoded by `jobs` threads (0: the calling one, in order). Only success means that
  * everything was checked: hashes, the name in the head, a segment's size. NOT_FOUND, CORRUPT. Of one store, not of a
  * mirror: whether a copy or the landing is to blame its owner knows. */
