@@ -24,6 +24,7 @@ typedef struct Walk {
     WalChanges *map;
     OpenRecord open;
     Lsn next; /* where the next record begins when none is open; invalid before the first segment */
+    Lsn last; /* start of the last record that ended, which the next one names; invalid: none did yet */
 } Walk;
 
 static void walk_done(Walk *walk)
@@ -202,8 +203,21 @@ static Err *border_cross(Walk *walk, const WalIndex *index, WalName name)
         return NULL;
     }
     TRY(open_finish(walk, seams, name.segment));
+    walk->last = open->start;
     open->start = (Lsn){0};
     return NULL;
+}
+
+/* Segments that a switch ended hold no part of their neighbours: only the names of records tell that these belong together. */
+static void chain_check(Walk *walk, const WalIndex *index, WalName name)
+{
+    const Lsn prev = index->seams.first_prev;
+    if (lsn_is_valid(prev) && lsn_is_valid(walk->last) && prev.at != walk->last.at)
+        wal_changes_give_up(
+            walk->map, "WAL segment %s goes on behind a record at %s, the one before ends with that at %s",
+            wal_name_text(name).text, lsn_text(prev).text, lsn_text(walk->last).text);
+    if (lsn_is_valid(index->seams.last))
+        walk->last = index->seams.last;
 }
 
 static void open_begin(Walk *walk, const WalIndex *index)
@@ -250,6 +264,7 @@ static Err *segment_walk(Walk *walk, uint64_t segment, bool is_first)
     segment_judge(walk, &index, name);
     if (!is_first)
         TRY(border_cross(walk, &index, name));
+    chain_check(walk, &index, name);
     wal_changes_join(walk->map, index.changes);
     open_begin(walk, &index);
     return NULL;

@@ -171,8 +171,11 @@ static Err *deliver(WalReader *r, WalEntry *entry)
     entry->overwrites = r->overwrites;
     r->overwrites = (Lsn){0};
     r->prev = entry->start;
-    if (!lsn_is_valid(r->progress.first))
+    if (!lsn_is_valid(r->progress.first)) {
         r->progress.first = entry->start;
+        r->progress.first_prev = entry->head.prev;
+    }
+    r->progress.last = entry->start;
     r->progress.next = entry->end;
     return r->each(r->arg, entry);
 }

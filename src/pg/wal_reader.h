@@ -50,6 +50,8 @@ typedef enum WalEnd {
 
 typedef struct WalProgress {
     Lsn first;         /* start of the first record delivered; invalid when none was */
+    Lsn first_prev;    /* the record before it, as it says itself */
+    Lsn last;          /* start of the last record delivered */
     Lsn next;          /* where the next record begins; invalid while that is not known */
     Timeline timeline; /* of the last page read */
     WalEnd end;

@@ -35,8 +35,10 @@ void wal_index_activity_encode(Buf *out, const WalActivity *activity);
 /* End it with wal_activity_done(). Kinds of acts that are not known are kept as they are. CORRUPT, UNSUPPORTED. */
 MUST Err *wal_index_activity_decode(WalActivity *out, Span section);
 
-/* Both ends of a segment: the bytes of records that cross its borders. */
+/* Both ends of a segment: the bytes of records that cross its borders, and the names of the neighbours. */
 typedef struct WalSeams {
+    Lsn first_prev; /* the record before the first one that begins here, as that one says; invalid: none begins */
+    Lsn last;       /* the last record that begins and ends here; invalid: none does */
     uint32_t head_total_bytes; /* the end of a record begun before takes so many; 0: none does */
     Span head;                 /* the first WAL_SEAM_MAX of them */
     uint32_t tail_total_bytes; /* length of the whole record that begins here and goes on; 0: none does */
@@ -56,6 +58,8 @@ typedef struct WalSections {
 } WalSections;
 
 void wal_sections_done(WalSections *sections);
+/* Indexes the plain bytes of a segment, of which the last page may be filled up. CORRUPT: its first page is no WAL. */
+MUST Err *wal_sections_of(WalSections *out, Span plain);
 
 /* Makes all sections in one pass over a segment, or over its first part, that comes in pieces. */
 typedef struct WalIndexer WalIndexer;

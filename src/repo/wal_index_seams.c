@@ -12,7 +12,9 @@ static Span seam_cut(Span bytes)
 
 WalSeams wal_seams_of(const WalProgress *progress)
 {
-    return (WalSeams){.head_total_bytes = progress->head_seam_total_bytes,
+    return (WalSeams){.first_prev = progress->first_prev,
+                      .last = progress->last,
+                      .head_total_bytes = progress->head_seam_total_bytes,
                       .head = seam_cut(progress->head_seam),
                       .tail_total_bytes = progress->open_total_bytes,
                       .tail_bytes = (uint32_t)progress->open_bytes.len,
@@ -29,6 +31,8 @@ void wal_index_seams_encode(Buf *out, const WalSeams *seams)
 {
     buf_add_u16(out, SEAMS_VERSION);
     buf_add_u16(out, 0);
+    buf_add_u64(out, seams->first_prev.at);
+    buf_add_u64(out, seams->last.at);
     buf_add_u32(out, seams->head_total_bytes);
     seam_encode(out, seams->head);
     buf_add_u32(out, seams->tail_total_bytes);
@@ -44,7 +48,9 @@ Err *wal_index_seams_decode(WalSeams *out, Span section)
         return ERR(UNSUPPORTED, "seams of a WAL index have version %u, this program knows %d", version,
                    SEAMS_VERSION);
     dec_skip(&d, 2);
-    WalSeams seams = {.head_total_bytes = dec_u32(&d)};
+    WalSeams seams = {.first_prev = {dec_u64(&d)}};
+    seams.last.at = dec_u64(&d);
+    seams.head_total_bytes = dec_u32(&d);
     seams.head = dec_bytes(&d, dec_u32(&d));
     seams.tail_total_bytes = dec_u32(&d);
     seams.tail_bytes = dec_u32(&d);

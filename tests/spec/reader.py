@@ -333,9 +333,10 @@ def wal(repository, root, name):
         start, end = tail_range(name)
         need(0 <= start < end < segment and start % 8 == end % 8 == 0, f'{key}: an impossible range')
         need(length == end - start, f'{key}: its length is not that of its range')
-        need(start == 0 or 16 not in container.sections, f'{key}: a summary of a segment whose begin is not there')
-    if 16 in container.sections:
-        summary(container.sections[16])
+        need(start == 0 or not set(container.sections) & {16, 17, 18, 19}, f'{key}: an index of a segment whose begin is not there')
+    for section, read in ((16, summary), (17, blocks), (18, activity), (19, seams)):
+        if section in container.sections:
+            read(container.sections[section])
     return plain
 
 
@@ -379,6 +380,115 @@ def summary(section):
         at += 2 + length
     need(at == len(section), 'the summary has a wrong length')
     return records, seen
+
+
+class Cursor:
+    """Reads a section from its begin to its end."""
+
+    def __init__(self, section, what):
+        self.data, self.at, self.what = section, 0, what
+        known(self.u(2) == 1, f'another version of the {what}')
+
+    def bytes(self, size):
+        need(self.at + size <= len(self.data), f'the {self.what} end too early')
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def u(self, size):
+        return int.from_bytes(self.bytes(size), 'little')
+
+    def varint(self, limit=1 << 32):
+        number, shift = 0, 0
+        while True:
+            byte = self.u(1)
+            number |= (byte & 127) << shift
+            if byte < 128:
+                need(number < limit, f'{self.what}: {number} is too large')
+                return number
+            shift += 7
+            need(shift < 70, f'{self.what}: a varint without end')
+
+    def varints(self, count):
+        return tuple(self.varint() for _ in range(count))
+
+    def runs(self, left):
+        """Ranges; and how many of `left` numbers are not used up."""
+        seen, end = [], 0
+        for _ in range(self.varint(1 << 64)):
+            first, count = end + self.varint(), self.varint() + 1
+            end, left = first + count, left - count
+            need(end <= 0xFFFFFFFF and left >= 0, f'{self.what}: too many numbers')
+            seen.append(range(first, end))
+        return seen, left
+
+    def file(self, flags, before):
+        """A relation's file, as three OIDs; ascending where it is told by its distance."""
+        if flags & 1:
+            file = (*before[:2], before[2] + self.varint())
+        else:
+            file = self.varints(3)
+        need(file > before, f'{self.what}: relations are out of order')
+        return file
+
+    def end(self):
+        need(self.at == len(self.data), f'the {self.what} have a wrong length')
+
+
+def blocks(section):
+    """(fault, databases, {file: (limit or None, ranges of blocks)})"""
+    c = Cursor(section, 'blocks')
+    fault = c.bytes(c.u(2)).decode('utf-8', 'replace')
+    databases = [c.varints(2) for _ in range(c.varint())]
+    relations, file, left = {}, (0, 0, 0), 134217728
+    for _ in range(c.varint()):
+        flags = c.u(1)
+        file = c.file(flags, file)
+        limit = c.varint() if flags & 2 else None
+        ranges, left = c.runs(left)
+        relations[file] = (limit, ranges)
+    c.end()
+    return fault, databases, relations
+
+
+ACTS = {1: 'rows', 2: 'create', 3: 'drop', 4: 'cut', 5: 'lock', 6: 'truncate', 7: 'drop relation', 8: 'drop database'}
+NO_TIME = 1 << 63
+
+
+def activity(section):
+    """A dictionary: rows by file, ranges of xids, transactions of note."""
+    c = Cursor(section, 'activity')
+    dropped, unread = c.varint(), c.varint()
+    rows, file = {}, (0, 0, 0)
+    for _ in range(c.varint()):
+        file = c.file(c.u(1), file)
+        rows[file] = tuple(c.varint(1 << 64) for _ in range(3))
+    committed, left = c.runs(268435456)
+    aborted, _ = c.runs(left)
+    notes = []
+    for _ in range(c.varint()):
+        is_committed = bool(c.u(1) & 1)
+        xid, top, database = c.varints(3)
+        lsn, time, left_out = c.u(8), c.u(8), c.varint()
+        need(is_committed == bool(lsn) == (time != NO_TIME), 'a transaction that is open and ended')
+        acts = [(ACTS.get(c.u(1), 'unknown'), c.varints(3), c.varints(3)) for _ in range(c.varint())]
+        notes.append({'xid': xid, 'top': top, 'database': database, 'lsn': lsn, 'time': time, 'left_out': left_out, 'acts': acts})
+    c.end()
+    return {'dropped': dropped, 'unread': unread, 'rows': rows, 'committed': committed, 'aborted': aborted, 'notes': notes}
+
+
+def seams(section):
+    """(first's previous, last, head total, head, tail total, tail here, tail)"""
+    c = Cursor(section, 'seams')
+    c.u(2)
+    previous, last = c.u(8), c.u(8)
+    head_total = c.u(4)
+    head = c.bytes(c.u(4))
+    tail_total, tail_here = c.u(4), c.u(4)
+    tail = c.bytes(c.u(4))
+    c.end()
+    need(len(head) <= head_total and len(tail) <= tail_here <= tail_total, 'seams longer than their records')
+    need(max(len(head), len(tail)) <= 65536, 'seams above their bound')
+    return previous, last, head_total, head, tail_total, tail_here, tail
 
 
 def verify_pack(container):

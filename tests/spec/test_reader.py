@@ -139,9 +139,63 @@ def test_wal_is_given_back_with_its_summary(made):
         assert reader.wal(repository, 'main/g1', path.name) == path.read_bytes()
         key, kind = reader.wal_key('main/g1', path.name)
         sections = repository.container(key).sections
-        assert (16 in sections) == (kind == 5 or '.00000000-' in key)
+        assert ({16, 17, 18, 19} <= set(sections)) == (kind == 5 or '.00000000-' in key)
         records += reader.summary(sections[16])[0] if kind == 5 else 0
     assert records > 1000
+
+
+def example(heading):
+    """The bytes of the example below a heading of the document."""
+    dump = DOCUMENT[DOCUMENT.index(heading):].split('### Example\n', 1)[1].split('```\n', 2)[1]
+    return bytes.fromhex(''.join(line[10:58] for line in dump.splitlines()))
+
+
+def test_the_examples_of_a_wal_index_say_what_stands_above_them():
+    assert reader.summary(example('### Summary (type 16)')) == (2, [('restore point', 'before')])
+    fault, databases, relations = reader.blocks(example('### Blocks (type 17)'))
+    assert (fault, databases) == ('', [(1663, 16400)])
+    assert relations == {(1663, 5, 16384): (None, [range(7, 8)]), (1663, 5, 16390): (3, [range(0, 1), range(5, 7)])}
+    seen = reader.activity(example('### Activity (type 18)'))
+    assert seen['rows'] == {(1663, 5, 16384): (0, 0, 1000), (1663, 5, 16390): (3, 300, 0)}
+    assert (seen['committed'], seen['aborted']) == ([range(700, 703)], [range(703, 704)])
+    assert [(note['xid'], note['top'], note['lsn'], note['acts']) for note in seen['notes']] == [
+        (700, 0, 0x3000100, [('rows', (1663, 5, 16384), (0, 0, 1000))]), (705, 704, 0, [('lock', (0, 5, 24576), (0, 0, 0))])]
+    assert reader.seams(example('### Seams (type 19)')) == (0x3FFFF98, 0x4FFFE60, 3, b'end', 80, 5, b'begin')
+
+
+@pytest.mark.parametrize('heading, read', (('### Blocks (type 17)', reader.blocks), ('### Activity (type 18)', reader.activity),
+                                           ('### Seams (type 19)', reader.seams)))
+def test_a_section_that_is_cut_or_too_long_is_refused(heading, read):
+    section = example(heading)
+    for changed in (section + b'\0', *(section[:end] for end in range(len(section)))):
+        with pytest.raises(reader.Corrupt):
+            read(changed)
+    with pytest.raises(reader.Unsupported):
+        read(b'\2' + section[1:])
+
+
+def test_segments_join_by_their_seams(made):
+    """The joined record's length and CRC are right, and each segment names the end of the one before."""
+    repository, joined, chained = reader.Repository(made.root), 0, 0
+    open_record, open_at, last = b'', 0, None
+    for path in sorted(made.wal.glob('00000001' + '?' * 16)):
+        if path.name == UNFINISHED:
+            continue
+        sections = repository.container(reader.wal_key('main/g1', path.name)[0]).sections
+        previous, end, head_total, head, tail_total, here, tail = reader.seams(sections[19])
+        start = None
+        if open_record and head_total:
+            record = open_record + head
+            assert len(record) == reader.u(record, 0, 4) == len(open_record) + head_total
+            assert reader.crc32c(record[24:] + record[:20]) == reader.u(record, 20, 4)
+            start, joined = open_at, joined + 1
+        if previous and (start or last):
+            assert previous == (start or last)
+            chained += 1
+        last = end or start or last
+        open_record, open_at = tail, reader.u(sections[16], 32, 8)
+        assert not tail_total or here == len(tail) > 0
+    assert joined > 0 and chained > 5
 
 
 def unfinished(made):

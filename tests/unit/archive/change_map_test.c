@@ -280,6 +280,35 @@ static void test_segment_of_another_life__does_not_go_on(void **state)
     assert_non_null(strstr(wal_changes_fault(map), "does not go on"));
 }
 
+static void end_by_switch(FakeWal *wal)
+{
+    fake_wal_record(wal, &(WalRecordHead){.manager = WAL_XLOG, .info = WAL_XLOG_SWITCH}, (Span){0});
+    fake_wal_pad_segment(wal);
+}
+
+/* Both lives end their segment with a switch: nothing but the chain of records tells them apart. */
+static void test_segment_of_another_life_behind_a_switch__is_told(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world = made_world();
+    AUTO(fake_wal_done) FakeWal wal;
+    AUTO(fake_wal_done) FakeWal other;
+    fake_wal_begin(&wal, 15);
+    fake_wal_begin(&other, 15);
+    add_change(&wal, 1, 100);
+    add_change(&other, 1, 200);
+    end_by_switch(&wal);
+    end_by_switch(&other);
+    add_change(&wal, 2, 100);
+    add_change(&other, 2, 100);
+    const uint64_t first = wal.start.at / FAKE_WAL_SEGMENT;
+    const Lsn from = {wal.start.at + WAL_PAGE_LONG_HEAD_BYTES}, to = fake_wal_at(&other);
+    put_segments(world.repo, &wal, 1, first, first + 1);
+    put_segments(world.repo, &other, 1, first + 1, first + 2);
+    AUTO(wal_changes_free) WalChanges *map = map_of(&world, from, to);
+    assert_non_null(strstr(wal_changes_fault(map), "goes on behind a record at"));
+}
+
 static void test_segment_that_ends_early__is_told(void **state)
 {
     (void)state;
@@ -323,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_recycled_segment_of_pg_wal__is_refused),
         cmocka_unit_test(test_long_record__is_read_from_its_segments),
         cmocka_unit_test(test_segment_of_another_life__does_not_go_on),
+        cmocka_unit_test(test_segment_of_another_life_behind_a_switch__is_told),
         cmocka_unit_test(test_segment_that_ends_early__is_told),
         cmocka_unit_test(test_wal_level_minimal__makes_the_marks_worthless),
     };

@@ -248,7 +248,9 @@ static void test_wal_index_activity_decode__refuses_what_cannot_be(void **state)
 static void test_wal_index_seams__are_encoded_as_the_format_shows(void **state)
 {
     (void)state;
-    const WalSeams seams = {.head_total_bytes = 3,
+    const WalSeams seams = {.first_prev = {0x3FFFF98},
+                            .last = {0x4FFFE60},
+                            .head_total_bytes = 3,
                             .head = span_of("end", 3),
                             .tail_total_bytes = 80,
                             .tail_bytes = 5,
@@ -264,9 +266,11 @@ static void test_wal_index_seams__are_encoded_as_the_format_shows(void **state)
     assert_int_equal(back.head_total_bytes, 3);
     assert_int_equal(back.tail_total_bytes, 80);
     assert_int_equal(back.tail_bytes, 5);
+    assert_int_equal(back.first_prev.at, seams.first_prev.at);
+    assert_int_equal(back.last.at, seams.last.at);
     for (size_t len = 0; len < section.len; len++)
         ASSERT_ERR(CORRUPT, wal_index_seams_decode(&back, span_of(section.data, len)));
-    section.data[4] = 2; /* more bytes than there can be */
+    section.data[20] = 2; /* more bytes than there can be */
     ASSERT_ERR(CORRUPT, wal_index_seams_decode(&back, buf_span(&section)));
     section.data[0] = 2;
     ASSERT_ERR(UNSUPPORTED, wal_index_seams_decode(&back, buf_span(&section)));
