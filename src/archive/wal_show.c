@@ -6,49 +6,135 @@
 #include "os/file.h"
 #include "repo/wal_cover.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+enum { PIECE_BYTES = 1 << 20 };
 
 void wal_shown_done(WalShown *shown)
 {
-    if (shown->has_summary)
+    if (shown->summary.arena)
         wal_summary_done(&shown->summary);
-    shown->has_summary = false;
+    wal_changes_free(&shown->changes);
+    if (shown->activity.arena)
+        wal_activity_done(&shown->activity);
+    wal_sections_done(&shown->sections);
+    err_free(&shown->fault);
+}
+
+/* The sections are there; takes them apart. */
+static Err *sections_show(WalShown *shown)
+{
+    const WalSections *const sections = &shown->sections;
+    TRY(wal_index_summary_decode(&shown->summary, buf_span(&sections->summary)));
+    TRY(wal_index_blocks_decode(&shown->changes, buf_span(&sections->blocks)));
+    TRY(wal_index_activity_decode(&shown->activity, buf_span(&sections->activity)));
+    return wal_index_seams_decode(&shown->seams, buf_span(&sections->seams));
+}
+
+/* ---- a file */
+
+static Err *file_push(WalIndexer *indexer, const File *file, Buf *piece, uint64_t size)
+{
+    for (uint64_t at = piece->len; at < size;) {
+        size_t got;
+        buf_clear(piece);
+        TRY(file_read_at(&got, file, buf_reserve(piece, PIECE_BYTES), PIECE_BYTES, at));
+        buf_grown(piece, got);
+        TRY(wal_indexer_push(indexer, buf_span(piece)));
+        if (got < PIECE_BYTES)
+            break; /* the last piece, or a file that was cut meanwhile */
+        at += got;
+    }
+    return NULL;
+}
+
+static Err *file_index(WalShown *shown, const File *file)
+{
+    AUTO(buf_done) Buf piece = {0};
+    AUTO(wal_indexer_free) WalIndexer *indexer = NULL;
+    WalSegmentHead head;
+    uint64_t size;
+    size_t got;
+    TRY(file_size(&size, file));
+    if (size > WAL_SEGMENT_BYTES_MAX)
+        return ERR(LIMIT, "it has %" PRIu64 " bytes, a WAL segment has at most %u", size,
+                   WAL_SEGMENT_BYTES_MAX);
+    TRY(file_read_at(&got, file, buf_reserve(&piece, PIECE_BYTES), PIECE_BYTES, 0));
+    buf_grown(&piece, got);
+    TRY(wal_segment_head_decode(&head, buf_span(&piece)));
+    shown->name = wal_name_of_lsn(head.timeline, head.address, head.segment_bytes);
+    shown->system_id = head.system_id;
+    shown->major = head.version->major;
+    TRY(wal_indexer_new(&indexer, buf_span(&piece)));
+    TRY(wal_indexer_push(indexer, buf_span(&piece)));
+    TRY(file_push(indexer, file, &piece, size));
+    wal_indexer_finish(&shown->sections, indexer);
+    return sections_show(shown);
+}
+
+static void shown_hand_on(WalShown *out, WalShown *shown)
+{
+    *out = *shown;
+    *shown = (WalShown){.major = 0};
 }
 
 Err *wal_show_file(WalShown *out, const char *path)
 {
-    AUTO(buf_done) Buf plain = {0};
-    WalSegmentHead head;
-    TRY(file_read_all(&plain, path, WAL_SEGMENT_BYTES_MAX));
-    TRY_AS(wal_segment_head_decode(&head, buf_span(&plain)), "reading %s", path);
-    plain.len -= plain.len % PAGE_BYTES; /* one that is being received may end anywhere */
-    *out = (WalShown){.name = wal_name_of_lsn(head.timeline, head.address, head.segment_bytes),
-                      .system_id = head.system_id,
-                      .major = head.version->major,
-                      .has_summary = true};
-    wal_summary_init(&out->summary, head.version);
-    AUTO(wal_reader_free) WalReader *reader = wal_reader_new(&head, wal_summary_entry, &out->summary);
-    TRY(wal_reader_push(reader, buf_span(&plain)));
-    wal_summary_finish(&out->summary, reader);
+    AUTO(wal_shown_done) WalShown shown = {.major = 0};
+    AUTO(file_close) File *file = NULL;
+    TRY(file_open_read_opts(&file, path, (FileReadOpts){.is_sequential = true}));
+    TRY_AS(file_index(&shown, file), "reading %s", path);
+    shown_hand_on(out, &shown);
     return NULL;
 }
 
-/* Takes the summary out of one repository. */
-typedef Err *StoredFn(WalShown *out, Store *store, const KeyRoot *root);
+/* ---- out of a repository */
 
-static Err *whole_show(WalShown *out, Store *store, const KeyRoot *root)
+/* What is stored without an index: because its records cannot be read, or by an older pgstrata. */
+static Err *plain_show(WalShown *shown, Span plain)
 {
-    return wal_object_summary(&out->summary, &out->has_summary, store, root, out->name);
+    shown->fault = wal_sections_of(&shown->sections, plain);
+    return shown->fault ? NULL : sections_show(shown);
 }
 
-static Err *tail_show(WalShown *out, Store *store, const KeyRoot *root)
+/* Takes the index out of one repository, or makes it. */
+typedef Err *StoredFn(WalShown *shown, Store *store, const KeyRoot *root);
+
+static Err *whole_show(WalShown *shown, Store *store, const KeyRoot *root)
+{
+    TRY(wal_object_sections(&shown->sections, &shown->is_stored, store, root, shown->name));
+    if (shown->is_stored)
+        return sections_show(shown);
+    AUTO(buf_done) Buf plain = {0};
+    TRY(wal_object_read(&plain, store, root, shown->name));
+    return plain_show(shown, buf_span(&plain));
+}
+
+static Err *tail_show(WalShown *shown, Store *store, const KeyRoot *root)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     WalCover cover;
-    TRY(wal_cover_find(&cover, store, root, out->name, arena));
-    if (cover.count != 1) /* a summary is of one tail alone */
-        return ERR(NOT_FOUND, "no tail alone holds the begin of %s", wal_name_text(out->name).text);
-    return wal_tail_summary(&out->summary, &out->has_summary, store, root, &cover.tails[0]);
+    TRY(wal_cover_find(&cover, store, root, shown->name, arena));
+    if (!cover.bytes)
+        return ERR(NOT_FOUND, "no tail holds the begin of %s", wal_name_text(shown->name).text);
+    if (cover.count == 1) /* an index is of one tail alone */
+        TRY(wal_tail_sections(&shown->sections, &shown->is_stored, store, root, &cover.tails[0]));
+    if (shown->is_stored)
+        return sections_show(shown);
+    AUTO(buf_done) Buf plain = {0};
+    TRY(wal_cover_read(&plain, store, root, &cover));
+    return plain_show(shown, buf_span(&plain));
+}
+
+static Err *repo_show(WalShown *out, const WalShown *wanted, const Repo *repo, const KeyRoot *root,
+                      StoredFn *way)
+{
+    AUTO(wal_shown_done) WalShown shown = *wanted;
+    TRY(way(&shown, repo->store, root));
+    memcpy(shown.repo, repo->name, sizeof shown.repo);
+    shown_hand_on(out, &shown);
+    return NULL;
 }
 
 Err *wal_show_stored(WalShown *out, const ClusterOptions *cluster, const char *name)
@@ -59,19 +145,17 @@ Err *wal_show_stored(WalShown *out, const ClusterOptions *cluster, const char *n
     Generation generation;
     TRY(cluster_repos_open(&set, cluster));
     TRY(generation_latest(&generation, set, cluster->name));
-    *out = (WalShown){.system_id = generation.system_id, .major = generation.major};
-    TRY(wal_name_parse(&out->name, name, generation.segment_bytes));
-    if (out->name.kind != WAL_NAME_SEGMENT)
+    WalShown wanted = {.system_id = generation.system_id, .major = generation.major};
+    TRY(wal_name_parse(&wanted.name, name, generation.segment_bytes));
+    if (wanted.name.kind != WAL_NAME_SEGMENT)
         return ERR(USAGE, "%s is no WAL segment", name);
     for (size_t i = 0; i < COUNT_OF(ways) * set->count; i++) {
         if (i == set->count && !err_is(first, ERR_NOT_FOUND))
             break;
-        const Repo *const repo = set->repos[i % set->count];
-        Err *err = ways[i / set->count](out, repo->store, &generation.root);
-        if (!err) {
-            memcpy(out->repo, repo->name, sizeof out->repo);
+        Err *err =
+            repo_show(out, &wanted, set->repos[i % set->count], &generation.root, ways[i / set->count]);
+        if (!err)
             return NULL;
-        }
         first = err_first(TAKE(first), err);
     }
     return TAKE(first);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* clang-format off */
@@ -88,10 +89,14 @@ const Command command_table[] = {
     {"version", "", "show the version",
         "Prints the version of pgstrata.",
         .run = cmd_version, .set = FOR_VERSION},
-    {"wal-index", "NAME|FILE", "show what a segment of WAL holds",
-        "Prints the summary of an archived segment, by its name, or of a file (a path with a slash): records, transactions and "
-        "their times, and what changed about the server. The same is stored beside every archived segment.",
-        .run = cmd_wal_index, .set = FOR_WAL_INDEX, .words_min = 1, .words_max = 1},
+    {"wal-index", "NAME|FILE...", "show what segments of WAL hold",
+        "Prints the index of archived segments, by name, or of files (a path with a slash): records, transactions and "
+        "their times, what changed about the server; the changed blocks of each relation, as tablespace/database/file by their "
+        "numbers; rows inserted, updated and deleted; which transactions committed and which rolled back; those that "
+        "dropped, cut or truncated something or changed much, with the LSN and time of their commit; and how much of records "
+        "crosses the borders. The index is stored beside every archived segment; it is made on the spot for a file, and "
+        "where none is stored. Of long lists --output json has all.",
+        .run = cmd_wal_index, .set = FOR_WAL_INDEX, .words_min = 1, .words_max = UINT_MAX},
     {0},
 };
 /* clang-format on */

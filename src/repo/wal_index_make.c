@@ -103,6 +103,15 @@ void wal_sections_done(WalSections *sections)
     buf_done(&sections->seams);
 }
 
+Err *wal_sections_of(WalSections *out, Span plain)
+{
+    AUTO(wal_indexer_free) WalIndexer *indexer = NULL;
+    TRY(wal_indexer_new(&indexer, plain));
+    TRY(wal_indexer_push(indexer, plain));
+    wal_indexer_finish(out, indexer);
+    return NULL;
+}
+
 /* ---- the whole index */
 
 void wal_index_done(WalIndex *index)
@@ -126,11 +135,8 @@ Err *wal_index_decode(WalIndex *out, Span summary, Span blocks, Span seams)
 
 Err *wal_index_of(WalIndex *out, Span plain)
 {
-    AUTO(wal_indexer_free) WalIndexer *indexer = NULL;
     AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
-    TRY(wal_indexer_new(&indexer, plain));
-    TRY(wal_indexer_push(indexer, plain));
-    wal_indexer_finish(&sections, indexer);
+    TRY(wal_sections_of(&sections, plain));
     return wal_index_decode(out, buf_span(&sections.summary), buf_span(&sections.blocks),
                             buf_span(&sections.seams));
 }

@@ -248,6 +248,32 @@ static Err *part_summary(WalSummary *out, bool *has_summary, Store *store, const
     return NULL;
 }
 
+static bool section_copy(Buf *out, const ContainerReader *reader, SectionType type)
+{
+    Span section;
+    const bool is_there = container_section_find(&section, reader, type);
+    if (is_there)
+        buf_add(out, section.ptr, section.len);
+    return is_there;
+}
+
+static Err *part_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root, Part part)
+{
+    AUTO(container_close) ContainerReader *reader = NULL;
+    AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
+    WalFacts facts;
+    TRY(part_open(&reader, &facts, store, root, part));
+    *has_sections = section_copy(&sections.summary, reader, SECTION_WAL_SUMMARY) &&
+                    section_copy(&sections.blocks, reader, SECTION_WAL_BLOCKS) &&
+                    section_copy(&sections.activity, reader, SECTION_WAL_ACTIVITY) &&
+                    section_copy(&sections.seams, reader, SECTION_WAL_SEAMS);
+    if (*has_sections) {
+        *out = sections;
+        sections = (WalSections){.summary = {0}};
+    }
+    return NULL;
+}
+
 /* Lets a part of the right size through and no other, before a byte of it has landed. */
 typedef struct SizedLanding {
     Landing landing;
@@ -328,6 +354,12 @@ Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoo
     return NULL;
 }
 
+Err *wal_object_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root,
+                         WalName name)
+{
+    return part_sections(out, has_sections, store, root, (Part){name, NULL});
+}
+
 Err *wal_object_land(Landing *to, Store *store, const KeyRoot *root, WalName name, int jobs)
 {
     return part_land(to, store, root, (Part){name, NULL}, jobs);
@@ -347,6 +379,12 @@ Err *wal_tail_summary(WalSummary *out, bool *has_summary, Store *store, const Ke
                       const WalTail *tail)
 {
     return part_summary(out, has_summary, store, root, (Part){tail->name, tail});
+}
+
+Err *wal_tail_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root,
+                       const WalTail *tail)
+{
+    return part_sections(out, has_sections, store, root, (Part){tail->name, tail});
 }
 
 Err *wal_tail_read(Buf *plain, Store *store, const KeyRoot *root, const WalTail *tail)

@@ -72,6 +72,11 @@ MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, c
  * wal_index_done(). */
 MUST Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoot *root, WalName name);
 
+/* All sections as bytes, for whoever shows them; `*has_sections` false when one is missing. Else end them with
+ * wal_sections_done(). */
+MUST Err *wal_object_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root,
+                              WalName name);
+
 /* The plain bytes to any place, decoded by `jobs` threads (0: the calling one, in order). Only success means that
  * everything was checked: hashes, the name in the head, a segment's size. NOT_FOUND, CORRUPT. Of one store, not of a
  * mirror: whether a copy or the landing is to blame its owner knows. */
@@ -83,4 +88,6 @@ MUST Err *wal_object_read(Buf *plain, Store *store, const KeyRoot *root, WalName
 MUST Err *wal_tail_facts(WalFacts *out, Store *store, const KeyRoot *root, const WalTail *tail);
 MUST Err *wal_tail_summary(WalSummary *out, bool *has_summary, Store *store, const KeyRoot *root,
                            const WalTail *tail);
+MUST Err *wal_tail_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root,
+                            const WalTail *tail);
 MUST Err *wal_tail_read(Buf *plain, Store *store, const KeyRoot *root, const WalTail *tail);

@@ -1,4 +1,5 @@
 """Who may write into the archive: the production branch, and nobody else."""
+import json
 import os
 import random
 import re
@@ -289,4 +290,7 @@ def test_wal_index_shows_stored_and_loose_segments(archive, clusters, major):
     stored = archive.pgstrata('wal-index', name).out
     assert 'restore point a point' in stored
     assert archive.pgstrata('wal-index', cluster.data / 'pg_wal' / name).out == stored
-    assert '"segment": "' + name in archive.pgstrata('wal-index', name, '--output', 'json').out
+    shown = json.loads(archive.pgstrata('wal-index', name, cluster.data / 'pg_wal' / name, '--output', 'json').out)['segments']
+    assert [index.pop('is_stored') for index in shown] == [True, False]
+    assert [index.pop('repository') for index in shown] == ['r1', '']
+    assert shown[0] == shown[1] and shown[0]['segment'] == name and shown[0]['blocks']['relations']
