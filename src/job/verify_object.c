@@ -66,6 +66,18 @@ static bool backup_of(VerifyObject *out, const char *rest)
     return true;
 }
 
+/* "pin/<label>.000001" and the like: told by the list of the decisions alone what they mean. */
+static bool hold_of(VerifyObject *out, const char *rest)
+{
+    static const char *const folders[] = {"pin/", "fate/", "timeline/", "wal/", "clock/"};
+    out->kind = CONTAINER_HOLD;
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        if (text_starts(rest, folders[i]))
+            return !strchr(rest + strlen(folders[i]), '/');
+    }
+    return false;
+}
+
 bool verify_object_of(VerifyObject *out, const char *key, const char *cluster, uint32_t segment_bytes)
 {
     VerifyObject object = {.kind = CONTAINER_REPOSITORY};
@@ -91,6 +103,8 @@ bool verify_object_of(VerifyObject *out, const char *key, const char *cluster, u
         is_known = branch_of(&object, key, &root);
     } else if (text_starts(rest, "backup/")) {
         is_known = backup_of(&object, rest + strlen("backup/"));
+    } else if (text_starts(rest, "hold/")) {
+        is_known = hold_of(&object, rest + strlen("hold/"));
     }
     if (is_known)
         *out = object;

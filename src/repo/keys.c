@@ -150,6 +150,26 @@ Key key_pack(const KeyRoot *root, BackupLabel label, uint32_t pack)
     return key_make(root, "backup/%s/%s%0*u", label.text, pack_prefix, PACK_DIGITS, pack);
 }
 
+Key key_hold_prefix(const KeyRoot *root)
+{
+    return key_make(root, "hold/");
+}
+
+Key key_hold(const KeyRoot *root, const char *folder, const char *name, uint32_t number)
+{
+    return key_make(root, "hold/%s/%s%s%06u", folder, name, *name ? "." : "", number);
+}
+
+Key key_hold_stem(const KeyRoot *root, const char *folder, const char *name)
+{
+    return key_make(root, "hold/%s/%s%s", folder, name, *name ? "." : "");
+}
+
+Key key_hold_clock(const KeyRoot *root, uint64_t random)
+{
+    return key_make(root, "hold/clock/%016llx", (unsigned long long)random);
+}
+
 bool key_generation_matches(uint32_t *out, const char *name)
 {
     char digits[12];

@@ -65,6 +65,14 @@ Key key_backup_prefix(const KeyRoot *root);                                     
 Key key_backup_object(const KeyRoot *root, BackupLabel label, const char *object); /* begin, packs, backup */
 Key key_pack(const KeyRoot *root, BackupLabel label, uint32_t pack);               /* "…/pack-000001" */
 
+/* What was decided about a backup, a timeline, the WAL: repo/hold.h. "…/hold/" */
+Key key_hold_prefix(const KeyRoot *root);
+/* "…/hold/pin/20261121-083000F.000001"; with a `name` of "" "…/hold/wal/000001". */
+Key key_hold(const KeyRoot *root, const char *folder, const char *name, uint32_t number);
+/* "…/hold/pin/20261121-083000F.", with which all numbers of a name begin; with a `name` of "" "…/hold/wal/". */
+Key key_hold_stem(const KeyRoot *root, const char *folder, const char *name);
+Key key_hold_clock(const KeyRoot *root, uint64_t random); /* "…/hold/clock/0123456789abcdef" */
+
 /* Generation number of "g12/…" or "g12", below the cluster's folder; false when `name` is none. */
 bool key_generation_matches(uint32_t *out, const char *name);
 /* The WAL file whose key ends in `name` (the part behind the last '/'): a second .partial gives the same WalName as

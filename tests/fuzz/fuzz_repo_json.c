@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
 
-/* The first byte chooses the object (begin, packs, backup, cluster, branch), the rest are its plain bytes. */
+/* The first byte chooses the object (begin, packs, backup, cluster, branch, holds), the rest are its plain bytes. */
 #include "repo/backup_set.h"
 #include "repo/branch.h"
+#include "repo/hold_wal.h"
 #include "repo/json_object.h"
 #include "store/mem.h"
 
@@ -35,6 +36,18 @@ static Err *backup_try(Repo *repo, unsigned which, Span plain, Arena *arena)
     return backup_record_load(&record, repo, &root, label, arena);
 }
 
+static Err *hold_try(Repo *repo, unsigned which, Span plain, Arena *arena)
+{
+    HoldList holds;
+    WalWantedList wanted;
+    if (which == 0) {
+        TRY(object_put(repo, key_hold(&root, "pin", label.text, 1).text, CONTAINER_HOLD, plain));
+        return hold_list(&holds, repo, &root, arena);
+    }
+    TRY(object_put(repo, key_hold(&root, "wal", "", 1).text, CONTAINER_HOLD, plain));
+    return hold_wal_load(&wanted, repo, &root, 1, arena);
+}
+
 static Err *object_try(Repo *repo, unsigned which, Span plain, Arena *arena)
 {
     const Generation *generations;
@@ -46,6 +59,8 @@ static Err *object_try(Repo *repo, unsigned which, Span plain, Arena *arena)
         TRY(object_put(repo, key_cluster(&root).text, CONTAINER_CLUSTER, plain));
         return generation_list(&generations, &count, repo, root.cluster, arena);
     }
+    if (which > 4)
+        return hold_try(repo, which - 5, plain, arena);
     TRY(object_put(repo, key_branch(&root, (Timeline){2}).text, CONTAINER_BRANCH, plain));
     return branch_list(&branches, &count, repo, &root, arena);
 }
@@ -56,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     AUTO(arena_free) Arena *arena = arena_new();
     Repo repo = {.name = "main", .store = mem_store_new()};
-    AUTO(err_free) Err *err = object_try(&repo, data[0] % 5, span_of(data + 1, size - 1), arena);
+    AUTO(err_free) Err *err = object_try(&repo, data[0] % 7, span_of(data + 1, size - 1), arena);
     store_free(&repo.store);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "repo/backup_set.h"
 #include "repo/branch.h"
+#include "repo/hold_wal.h"
 #include "repo/place_store.h"
 #include "repo/wal_object.h"
 
@@ -304,6 +305,25 @@ static Err *wal_make(const Maker *maker, const char *folder)
     return NULL;
 }
 
+/* A decision of each kind, and one that followed another. */
+static Err *holds_make(const Maker *maker, BackupLabel label)
+{
+    Repo *const repo = maker->set->repos[0];
+    const KeyRoot *const root = &maker->generation.root;
+    const WalWanted wanted[] = {{{1}, 2, 5}, {{2}, 5, WAL_WANTED_OPEN}};
+    Hold pin = hold_next(HOLD_PINS, label.text, HOLD_PINNED, NULL);
+    pin.note = "caf\xe9";
+    pin.by = HOLD_BY_HAND;
+    const Hold unpin = hold_next(HOLD_PINS, label.text, HOLD_UNPINNED, &pin);
+    const Hold fate = hold_next(HOLD_FATES, label.text, HOLD_CONDEMNED, NULL);
+    const Hold lost = hold_next(HOLD_TIMELINES, "0000000A", HOLD_GIVEN_UP, NULL);
+    TRY(hold_write(repo, root, &pin));
+    TRY(hold_write(repo, root, &unpin));
+    TRY(hold_write(repo, root, &fate));
+    TRY(hold_write(repo, root, &lost));
+    return hold_wal_write(repo, root, 1, &(WalWantedList){wanted, COUNT_OF(wanted)});
+}
+
 static Err *all_make(Maker *maker, char **args)
 {
     TRY(codec_parse(&maker->codec, args[2]));
@@ -322,6 +342,7 @@ static Err *all_make(Maker *maker, char **args)
     PlainPlace root;
     Backup full = {.maker = maker, .folder = args[3], .label = {"20261121-083000F"}};
     TRY(backup_make(&root, &full));
+    TRY(holds_make(maker, full.label));
     Backup incr = {.maker = maker,
                    .folder = args[4],
                    .label = {"20261122-083000I"},

@@ -35,7 +35,9 @@ TREE = [  # "Tree of names": what stands below <cluster>/g<n>/, and the kind it 
     (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.[0-9A-F]{8}\.backup', 7),
     (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.[0-9A-F]{8}-[0-9A-F]{8}\.tail', 8),
     (rf'backup/{LABEL}/begin', 9), (rf'backup/{LABEL}/pack-[0-9]{{6}}', 10), (rf'backup/{LABEL}/packs', 11),
-    (rf'backup/{LABEL}/backup', 12)]
+    (rf'backup/{LABEL}/backup', 12), (rf'hold/(pin|fate)/{LABEL}\.[0-9]{{6}}', 13),
+    (r'hold/timeline/[0-9A-F]{8}\.[0-9]{6}', 13), (r'hold/wal/[0-9]{6}', 13), (r'hold/clock/[0-9a-f]{16}', 13)]
+WORDS = {'pin': ('pinned', 'unpinned'), 'fate': ('condemned', 'reprieved', 'removing'), 'timeline': ('given up',)}
 EVENTS = {1: 'checkpoint', 2: 'redo point', 3: 'end of recovery', 4: 'parameter change', 5: 'restore point',
           6: 'end of a backup', 7: 'full_page_writes', 8: 'switch', 9: 'overwrite', 10: 'tablespace created',
           11: 'tablespace dropped'}
@@ -528,6 +530,17 @@ def verify_backup(repository, root, label):
         repository.place(root, side)
 
 
+def verify_hold(repository, key, folder, name):
+    document = repository.json(key, 13)
+    if folder in WORDS:
+        need(document['subject'] == name.split('.')[0], f'{key}: the subject is {document["subject"]}')
+        known(document['word'] in WORDS[folder] and document['by'] in ('rule', 'hand', 'force'), f'{key}: an unknown word')
+        raw(document, 'host'), raw(document, 'note')
+    elif folder == 'wal':
+        for wanted in document['wanted']:
+            need(wanted['timeline'] > 0 and (wanted['last'] is None or wanted['first'] <= wanted['last']), f'{key}: no range')
+
+
 def verify(repository):
     count = 0
     for key in repository.keys():
@@ -545,6 +558,8 @@ def verify(repository):
             verify_pack(container)
         elif container.kind == 12:
             verify_backup(repository, root, rest.split('/')[1])
+        elif container.kind == 13:
+            verify_hold(repository, key, *rest.split('/')[1:])
         elif container.kind != 11:
             repository.json(key, container.kind)
     return count
