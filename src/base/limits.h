@@ -104,6 +104,11 @@
 /* Bad copies that a reader of several repositories remembers one by one: a person reads them. */
 #define MIRROR_FAULTS_MAX 100
 
+/* Objects that verify remembers as read, 80 bytes each: 16 TB of WAL in segments of 16 MB. Others are read again. */
+#define VERIFY_SEEN_MAX (1024 * 1024)
+/* Objects set aside that a repair looks through: each stands for one that was damaged. */
+#define QUARANTINE_MAX 100000
+
 /* Names of clusters and repositories become folder names and keys. */
 #define CONF_NAME_MAX 40
 /* inih cuts a section's name after this many bytes. */

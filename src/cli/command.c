@@ -80,8 +80,9 @@ const Command command_table[] = {
     {"verify", "", "check every byte of the repositories",
         "Reads every object of every cluster, or of the one asked for, in each of its repositories and checks it; follows every backup to the last "
         "extent of its manifest and to the WAL it needs; names what is damaged or missing, what that breaks and what "
-        "to do. With --quick only names, sizes and the small objects of backups are looked at; with --backup only "
-        "what one backup needs.\n"
+        "to do, and says from when to when each backup restores. Pages of relations are checked as the backup checked them: "
+        "one that it did not tell of is named. With --quick only names, sizes and the small objects of backups are looked at; with --backup only "
+        "what one backup needs; with --since-last what was read before on this host, and has kept size and time, is not read again.\n"
         "The exit status is 5 when something is damaged or missing, 6 when WAL of a backup is missing, 3 when there is "
         "a gap behind a backup that breaks none, or a file that does not belong here, 1 when a newer pgstrata wrote an object. Where the "
         "backups were made, a commit that was lost is damage too; elsewhere it looks like an interrupted backup.",

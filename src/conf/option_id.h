@@ -58,6 +58,7 @@ typedef enum OptionId {
     OPT_TAKEOVER,
     OPT_NO_SALVAGE,
     OPT_QUICK,
+    OPT_SINCE_LAST,
     OPT_MAN,
     OPT_COMPLETION,
     OPTION_COUNT

@@ -136,6 +136,8 @@ const Option option_table[OPTION_COUNT] = {
         .help = "give up WAL of the old data directory that is not archived yet"},
     [OPT_QUICK] = {"quick", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_VERIFY,
         .help = "compare names and sizes only"},
+    [OPT_SINCE_LAST] = {"since-last", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_VERIFY,
+        .help = "do not read again what this host's last verify has read"},
     [OPT_MAN] = {"man", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_HELP, .flags = OPTION_HIDDEN,
         .help = "write the manual page in roff"},
     [OPT_COMPLETION] = {"completion", .scope = SCOPE_COMMAND, .type = TYPE_ENUM, .commands = FOR_HELP,

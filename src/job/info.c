@@ -30,7 +30,8 @@ static Err *generations_read(Info *info, Repo *repo, Arena *arena)
 static void backup_read(InfoBackup *backup, const BackupEntry *entry, Repo *repo, const KeyRoot *root,
                         InfoReading *reading)
 {
-    *backup = (InfoBackup){.label = entry->label, .entry = *entry, .state = INFO_BACKUP_INTERRUPTED};
+    *backup = (InfoBackup){
+        .label = entry->label, .entry = *entry, .state = INFO_BACKUP_INTERRUPTED, .to_time = INSTANT_NONE};
     if (!entry->is_committed)
         return;
     BackupRecord record;
@@ -57,12 +58,17 @@ static Err *backups_read(InfoBackup **out, Info *info, Repo *repo, InfoReading *
     return NULL;
 }
 
-Err *info_of_generation(Info *out, Repo *repo, const Generation *generation, Report *report, Arena *arena)
+Err *info_of_generation(Info *out, const InfoAsk *ask, Report *report, Arena *arena)
 {
-    Info info = {.cluster = arena_text(arena, generation->root.cluster), .archived_commit = INSTANT_NONE};
-    InfoReading reading = {.repo = repo, .generation = generation, .report = report, .arena = arena};
+    Info info = {.cluster = arena_text(arena, ask->generation->root.cluster),
+                 .archived_commit = INSTANT_NONE};
+    InfoReading reading = {.repo = ask->repo,
+                           .generation = ask->generation,
+                           .unsound = ask->unsound,
+                           .report = report,
+                           .arena = arena};
     InfoBackup *backups;
-    TRY(backups_read(&backups, &info, repo, &reading));
+    TRY(backups_read(&backups, &info, ask->repo, &reading));
     TRY(info_timelines_read(&info, &reading));
     TRY(info_branches_read(&info, backups, &reading));
     *out = info;
@@ -75,8 +81,10 @@ Err *info_of_repo(Info *out, Repo *repo, const char *cluster, Report *report, Ar
     TRY(generations_read(&all, repo, arena));
     Info info = all;
     if (all.generation_count)
-        TRY(info_of_generation(&info, repo, &all.generations[all.generation_count - 1].generation, report,
-                               arena));
+        TRY(info_of_generation(
+            &info,
+            &(InfoAsk){.repo = repo, .generation = &all.generations[all.generation_count - 1].generation},
+            report, arena));
     info.generations = all.generations;
     info.generation_count = all.generation_count;
     *out = info;

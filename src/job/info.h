@@ -40,6 +40,8 @@ typedef struct InfoBackup {
     BackupRecord record; /* of a committed one; zero else */
     WalName missing;
     bool is_on_production;
+    Lsn to_lsn;      /* of a good one: the end of its window; 0 else */
+    Instant to_time; /* the same in time, as InfoWindow has it */
 } InfoBackup;
 
 typedef struct InfoTimeline {
@@ -102,9 +104,20 @@ MUST Err *info_gather(Info *out, const ClusterOptions *cluster, Report *report, 
 /* The same of one repository that is open. */
 MUST Err *info_of_repo(Info *out, Repo *repo, const char *cluster, Report *report, Arena *arena);
 
+/* Segments that are stored and cannot be read. */
+typedef struct WalUnsound {
+    const WalName *names;
+    size_t count;
+} WalUnsound;
+
+typedef struct InfoAsk {
+    Repo *repo;
+    const Generation *generation;
+    WalUnsound unsound; /* counts as not stored */
+} InfoAsk;
+
 /* Of one generation, which counts as today's; info->generations is left empty. */
-MUST Err *info_of_generation(Info *out, Repo *repo, const Generation *generation, Report *report,
-                             Arena *arena);
+MUST Err *info_of_generation(Info *out, const InfoAsk *ask, Report *report, Arena *arena);
 
 /* NULL when there is none of that label. */
 const InfoBackup *info_backup(const Info *info, const char *label);

@@ -55,6 +55,8 @@ Err *info_timelines_read(Info *info, InfoReading *reading)
     const BranchRecord *records;
     size_t record_count;
     TRY(wal_archive_list(&info->archive, repo, reading->generation, reading->arena));
+    if (reading->unsound.count)
+        wal_archive_leave_out(&info->archive, reading->unsound.names, reading->unsound.count, reading->arena);
     TRY(branch_list(&records, &record_count, repo, root, reading->arena));
     info->production = lineage_production(records, record_count);
     const Timeline *const numbers =
@@ -157,8 +159,14 @@ static void windows_find(BranchLook *look)
     for (size_t i = 0; i < look->backup_count; i++) {
         InfoBackup *const backup = look->backups[i];
         const WalWindow window = wal_window_find(&look->source, backup->record.start_lsn);
-        if (backup_judge(backup, &window) && window.end.at > look->own_from.at)
-            window_add(look, backup, &window);
+        if (!backup_judge(backup, &window) || window.end.at <= look->own_from.at)
+            continue;
+        window_add(look, backup, &window);
+        if (lsn_is_valid(backup->to_lsn)) /* it was told with the production branch */
+            continue;
+        const InfoWindow *const last = (InfoWindow *)(void *)(look->windows->data + look->windows->len) - 1;
+        backup->to_lsn = last->to_lsn;
+        backup->to_time = last->to_time;
     }
 }
 

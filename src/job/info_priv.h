@@ -9,6 +9,7 @@
 typedef struct InfoReading {
     Repo *repo;
     const Generation *generation;
+    WalUnsound unsound;
     Report *report;
     Arena *arena;
 } InfoReading;

@@ -7,6 +7,7 @@
 #include "job/verify_priv.h"
 #include "os/signal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,26 @@ Err *verify_found(VerifyRun *run, Err *err)
     report_fault(&run->found, err);
     lock_release(&run->lock);
     return NULL;
+}
+
+void verify_lost(VerifyRun *run, const char *key, ContainerKind kind, bool is_missing)
+{
+    VerifyFindings *const findings = run->extras.findings;
+    if (!findings)
+        return;
+    lock_take(&run->lock);
+    const VerifyLoss loss = {.key = mem_text(key), .kind = kind, .is_missing = is_missing};
+    buf_add(&findings->losses, &loss, sizeof loss);
+    lock_release(&run->lock);
+}
+
+void verify_findings_done(VerifyFindings *findings)
+{
+    VerifyLoss *const losses = (VerifyLoss *)(void *)findings->losses.data;
+    for (size_t i = 0; i < findings->losses.len / sizeof *losses; i++)
+        mem_free(&losses[i].key);
+    buf_done(&findings->losses);
+    buf_done(&findings->holes);
 }
 
 bool verify_stop_asked(void)
@@ -94,6 +115,8 @@ static Err *generations_read(VerifyRun *run)
             TRY(verify_found(run, err));
             continue;
         }
+        if (err_is(err, ERR_NOT_FOUND))
+            verify_lost(run, key_cluster(&root).text, CONTAINER_CLUSTER, true);
         TRY(verify_found(
             run, err_hint(err_doing(err, "%s", key_cluster(&root).text),
                           "without it nothing of this generation can be restored; copy the object from "
@@ -155,6 +178,7 @@ static Err *vanished_tell(VerifyRun *run)
         if (!err)
             continue;
         TRY(verify_found(run, err));
+        verify_lost(run, key_backup_object(&note->root, note->label, "backup").text, CONTAINER_BACKUP, true);
         const VerifyBackup backup = {.repo = arena_text(run->arena, run->repo->name),
                                      .generation = note->root.generation,
                                      .label = note->label,
@@ -164,12 +188,29 @@ static Err *vanished_tell(VerifyRun *run)
     return NULL;
 }
 
+/* Neither objects nor damage: files that their writers have not finished, or never will. */
+static Err *leftovers_tell(VerifyRun *run)
+{
+    StoreLeftovers left;
+    TRY(store_leftovers(&left, run->repo->store));
+    run->result->leftovers = left.count;
+    if (left.count)
+        report_note(&run->found, "verify/LEFTOVERS",
+                    "%" PRIu64
+                    " unfinished file%s of writers, %s, the oldest from %s: of some that run, or died; "
+                    "those of a day ago go with the next write",
+                    left.count, left.count == 1 ? "" : "s", size_text(left.bytes).text,
+                    instant_text(left.oldest).text);
+    return NULL;
+}
+
 static Err *look_through(VerifyRun *run)
 {
     const ClusterOptions *const cluster = run->work->cluster;
     run->notes = commit_notes_load(cluster->state_dir, run->repo, cluster->name, &run->found, run->arena);
     TRY(generations_read(run));
     TRY(scope_find(run));
+    verify_judges_load(run);
     if (!run->scope.is_limited)
         TRY(store_list(run->repo->store, "", (ListOpts){.one_level = true}, root_entry, run));
     TRY(verify_objects(run));
@@ -181,7 +222,8 @@ static Err *look_through(VerifyRun *run)
         if (generation->is_known)
             TRY(verify_wal(run, generation));
     }
-    return vanished_tell(run);
+    TRY(vanished_tell(run));
+    return run->scope.is_limited ? NULL : leftovers_tell(run);
 }
 
 static void run_done(VerifyRun *run)
@@ -190,13 +232,22 @@ static void run_done(VerifyRun *run)
     buf_done(&run->backups);
     buf_done(&run->packs);
     buf_done(&run->damaged_wal);
+    buf_done(&run->judges);
+    buf_done(&run->drawn);
     lock_done(&run->lock);
 }
 
-Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *arena)
+Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, const VerifyExtras *extras,
+                      Arena *arena)
 {
     VerifyResult result = {0};
-    AUTO(run_done) VerifyRun run = {.work = work, .repo = repo, .result = &result, .arena = arena};
+    AUTO(run_done)
+    VerifyRun run = {.work = work,
+                     .repo = repo,
+                     .result = &result,
+                     .arena = arena,
+                     .extras = *extras,
+                     .skipped_oldest = INSTANT_NONE};
     lock_init(&run.lock);
     Err *const err = look_through(&run);
     report_join(work->report, &run.found);
@@ -204,10 +255,19 @@ Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *a
     result.objects = counter_get(&run.objects);
     result.bytes = counter_get(&run.bytes);
     result.faulty = counter_get(&run.faulty);
+    result.bad_pages = counter_get(&run.bad_pages);
+    result.skipped = run.skipped;
+    result.skipped_bytes = run.skipped_bytes;
+    result.skipped_oldest = run.skipped_oldest;
     result.backup_count = run.backups.len / sizeof(VerifyBackup);
     result.backups = (const VerifyBackup *)(const void *)arena_bytes(arena, buf_span(&run.backups)).ptr;
     *out = result;
     return NULL;
+}
+
+Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *arena)
+{
+    return verify_repo_with(out, repo, work, &(VerifyExtras){0}, arena);
 }
 
 static void result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
@@ -217,6 +277,13 @@ static void result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
     all->faulty += one->faulty;
     all->strangers += one->strangers;
     all->gaps += one->gaps;
+    all->bad_pages += one->bad_pages;
+    all->leftovers += one->leftovers;
+    all->skipped += one->skipped;
+    all->skipped_bytes += one->skipped_bytes;
+    if (one->skipped &&
+        (instant_is_none(all->skipped_oldest) || one->skipped_oldest.us < all->skipped_oldest.us))
+        all->skipped_oldest = one->skipped_oldest;
     buf_add(backups, one->backups, one->backup_count * sizeof *one->backups);
 }
 
@@ -226,12 +293,25 @@ static Err *repo_verify(VerifyResult *out, size_t at, const VerifyWork *work, Ar
     AUTO(repo_free) Repo *repo = NULL;
     const RepoSpec spec = cluster_repo_spec(work->cluster, at);
     TRY(repo_open(&repo, &spec));
-    return verify_repo(out, repo, work, arena);
+    const ClusterOptions *const cluster = work->cluster;
+    AUTO(verify_seen_free) VerifySeen *before = NULL;
+    AUTO(verify_seen_free) VerifySeen *after = verify_seen_new();
+    if (work->options.since_last)
+        before = verify_seen_load(cluster->state_dir, repo, cluster->name, work->report);
+    TRY(verify_repo_with(out, repo, work, &(VerifyExtras){.before = before, .after = after}, arena));
+    if (!cluster->state_dir || work->options.depth != VERIFY_ALL || work->options.backup)
+        return NULL;
+    Err *err = verify_seen_save(after, cluster->state_dir, repo, cluster->name);
+    if (err)
+        report_note(work->report, "verify/MEMORY", "what was read is not remembered for --since-last: %s",
+                    err_text(err));
+    err_free(&err);
+    return NULL;
 }
 
 Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena)
 {
-    VerifyResult all = {0};
+    VerifyResult all = {.skipped_oldest = INSTANT_NONE};
     AUTO(buf_done) Buf backups = {0};
     AUTO(err_free) Err *silence = NULL;
     size_t seen = 0;

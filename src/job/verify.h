@@ -11,11 +11,17 @@
  * CORRUPT, missing WAL of a backup is GAP, what a newer program wrote is UNSUPPORTED and no damage; a gap that breaks no
  * backup is a warning, as is what does not belong here; one before the first backup is a note.
  *
+ * Pages of relations are checked as their backup checked them: one that it listed as bad, or that replay writes again, is
+ * no damage; a bad page that it did not tell of is, and the object that holds it is whole.
+ *
  * A backup that was begun and not committed is no damage, nor is the end of the archive: whether newer objects were lost
  * only the host that wrote them can know. Where this is that host, its notes of commits (cluster/commit_note.h) are held
  * against the repository: a commit that is gone, or another, is damage.
  *
- * Memory: an index a worker, 80 bytes a pack, the manifest's leaf being read.
+ * Nothing is written but, at the end of a whole verify, what it read (job/verify_seen.h): one that is broken off leaves
+ * nothing.
+ *
+ * Memory: an index a worker, 80 bytes a pack, the records of all backups, the manifest's leaf being read.
  */
 #pragma once
 
@@ -34,6 +40,8 @@ typedef enum VerifyDepth {
 typedef struct VerifyOptions {
     VerifyDepth depth;
     const char *backup; /* label: only what this one needs; NULL: everything */
+    bool
+        since_last; /* objects that a verify of this host has read and that look the same are not read again */
 } VerifyOptions;
 
 typedef enum VerifyState {
@@ -49,12 +57,20 @@ typedef struct VerifyBackup {
     uint32_t generation;
     BackupLabel label;
     VerifyState state;
+    /* Of a good one: every moment between these can be reached, with WAL that is there and, as far as it was read, good. */
+    Lsn from_lsn, to_lsn;
+    Instant from_time, to_time;
 } VerifyBackup;
 
 typedef struct VerifyResult {
     uint64_t objects;
     uint64_t bytes;              /* stored bytes of these objects; read ones, unless VERIFY_NAMES */
     uint64_t faulty;             /* objects with a fault */
+    uint64_t skipped;            /* since_last: objects of these that were not read again, */
+    uint64_t skipped_bytes;      /* their bytes, */
+    Instant skipped_oldest;      /* and when the one was read that was read longest ago; none without any */
+    uint64_t bad_pages;          /* in packs, unknown to the backups that wrote them */
+    uint64_t leftovers;          /* of writers: not objects yet */
     uint64_t strangers;          /* names that are no object of a repository */
     uint64_t gaps;               /* that cost something: not those before the first backup */
     const VerifyBackup *backups; /* in the arena */

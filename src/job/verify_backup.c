@@ -29,8 +29,10 @@ static Err *pack_compare_seen(const Following *of, const PackUse *use)
 {
     const PackSeen *const seen = verify_pack(of->run, of->generation->root.generation, use->label, use->pack);
     const Key key = key_pack(&of->generation->root, use->label, use->pack);
-    if (!seen)
+    if (!seen) {
+        verify_lost(of->run, key.text, CONTAINER_PACK, true);
         return ERR(CORRUPT, "it draws on %s, which is not there", key.text);
+    }
     if (seen->is_newer)
         return ERR(UNSUPPORTED, "it draws on %s, which a newer pgstrata wrote", key.text);
     if (seen->is_damaged)
@@ -164,6 +166,29 @@ static Err *manifest_check(const Following *of)
     return NULL;
 }
 
+/* Whose packs it needs: those of a label that is gone otherwise are no orphans then. They are in order of label. */
+static void labels_drawn(const Following *of)
+{
+    const uint32_t generation = of->generation->root.generation;
+    lock_take(&of->run->lock);
+    for (size_t i = 0; i < of->packs.count; i++) {
+        const DrawnLabel drawn = {generation, of->packs.uses[i].label};
+        if (!i || !text_equal(drawn.label.text, of->packs.uses[i - 1].label.text))
+            buf_add(&of->run->drawn, &drawn, sizeof drawn);
+    }
+    lock_release(&of->run->lock);
+}
+
+static bool is_drawn_on(const VerifyRun *run, uint32_t generation, BackupLabel label)
+{
+    const DrawnLabel *const drawn = (const DrawnLabel *)(const void *)run->drawn.data;
+    for (size_t i = 0; i < run->drawn.len / sizeof *drawn; i++) {
+        if (drawn[i].generation == generation && text_equal(drawn[i].label.text, label.text))
+            return true;
+    }
+    return false;
+}
+
 static Err *backup_follow(Following *of, Arena *arena)
 {
     const KeyRoot *const root = &of->generation->root;
@@ -174,6 +199,7 @@ static Err *backup_follow(Following *of, Arena *arena)
         TRY(commit_note_check(note, of->run->repo));
     TRY(backup_begin_load(&begin, of->run->repo, root, of->label, arena));
     TRY(backup_packs_load(&of->packs, of->run->repo, root, of->label, arena));
+    labels_drawn(of);
     for (size_t i = 0; i < of->packs.count; i++)
         TRY(pack_compare_seen(of, &of->packs.uses[i]));
     return of->run->work->options.depth == VERIFY_ALL ? manifest_check(of) : NULL;
@@ -191,6 +217,7 @@ static Err *uncommitted_tell(VerifyState *state, VerifyRun *run, const KeyRoot *
     const CommitNote *const note = commit_note_find(&run->notes, root->generation, entry->label);
     if (note) {
         *state = VERIFY_DAMAGED;
+        verify_lost(run, key_backup_object(root, entry->label, "backup").text, CONTAINER_BACKUP, true);
         return verify_found(run, commit_note_check(note, run->repo));
     }
     if (entry->has_begin) {
@@ -199,11 +226,19 @@ static Err *uncommitted_tell(VerifyState *state, VerifyRun *run, const KeyRoot *
                     entry->pack_count, size_text(entry->stored_bytes).text);
         return NULL;
     }
+    if (is_drawn_on(run, root->generation, entry->label)) {
+        report_note(&run->found, "verify/SHARED",
+                    "backup %s is gone; %" PRIu32 " of its packs, %s, stay for the backups that draw on them",
+                    entry->label.text, entry->pack_count, size_text(entry->stored_bytes).text);
+        return NULL;
+    }
     report_warn(&run->found, "verify/ORPHAN",
                 "%" PRIu32 " packs of %s have neither a begin nor a commit: %s that no backup of that label "
                 "accounts for",
                 entry->pack_count, entry->label.text, size_text(entry->stored_bytes).text);
-    report_hint(&run->found, "the begin object was lost; later backups may still draw on these packs");
+    report_hint(&run->found,
+                "an expiry was cut off and goes on with the next one, or both objects were lost; no "
+                "committed backup draws on these packs");
     return NULL;
 }
 
@@ -247,6 +282,30 @@ static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
                            "files that draw on other packs can still be restored"));
 }
 
+/* A commit stands for these: without them it cannot be followed. */
+static void parts_lost(VerifyRun *run, const KeyRoot *root, const BackupEntry *entry)
+{
+    if (!entry->has_begin)
+        verify_lost(run, key_backup_object(root, entry->label, "begin").text, CONTAINER_BEGIN, true);
+    if (!entry->has_packs)
+        verify_lost(run, key_backup_object(root, entry->label, "packs").text, CONTAINER_PACKS, true);
+}
+
+static Err *uncommitted_judge(BackupRun *of, const VerifyGeneration *generation)
+{
+    for (size_t i = 0, at = 0; i < generation->backup_count; i++) {
+        const BackupEntry *const entry = &generation->backups[i];
+        if (!is_in_scope(of->run, entry->label))
+            continue;
+        VerifyBackup *const backup = &of->backups[at++];
+        if (entry->is_committed)
+            parts_lost(of->run, &generation->generation.root, entry);
+        else
+            TRY(uncommitted_tell(&backup->state, of->run, &generation->generation.root, entry));
+    }
+    return NULL;
+}
+
 Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
 {
     const KeyRoot *const root = &generation->generation.root;
@@ -260,9 +319,9 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
             (VerifyBackup){.repo = arena_text(run->arena, run->repo->name),
                            .generation = root->generation,
                            .label = entries[i].label,
-                           .state = entries[i].is_committed ? VERIFY_GOOD : VERIFY_INTERRUPTED};
-        if (!entries[i].is_committed)
-            TRY(uncommitted_tell(&of.backups[of.count - 1].state, run, root, &entries[i]));
+                           .state = entries[i].is_committed ? VERIFY_GOOD : VERIFY_INTERRUPTED,
+                           .from_time = INSTANT_NONE,
+                           .to_time = INSTANT_NONE};
     }
     progress_phase(run->work->progress, "following backups");
     const PoolSpec spec = {.workers = (size_t)run->work->cluster->jobs,
@@ -271,6 +330,7 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
                            .work = backup_work,
                            .stop_asked = verify_stop_asked};
     TRY(pool_run(&spec));
+    TRY(uncommitted_judge(&of, generation)); /* now it is known which packs are drawn on */
     buf_add(&run->backups, of.backups, of.count * sizeof(VerifyBackup));
     return NULL;
 }

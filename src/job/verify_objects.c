@@ -9,18 +9,17 @@
 
 #include "base/text.h"
 #include "flow/pool.h"
+#include "os/clock.h"
 #include "repo/branch.h"
-#include "repo/pack.h"
 #include "repo/wal_archive.h"
 #include "repo/wal_cover.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Unit {
     VerifyObject object;
-    uint64_t size_bytes;
+    ObjectInfo info;
     Key key;
 } Unit;
 
@@ -150,30 +149,44 @@ static Err *history_check(VerifyRun *run, const Unit *unit)
                  : NULL;
 }
 
-static Err *pack_check(VerifyRun *run, const Unit *unit)
-{
-    AUTO(pack_close) PackReader *pack = NULL;
-    return pack_open(&pack, run->repo->store, &unit->key);
-}
-
 /* `fault`: why it is not good, NULL when it is. */
 static void pack_seen(VerifyRun *run, const Unit *unit, const ContainerSummary *summary, const Err *fault)
 {
-    PackSeen seen = {.generation = unit->object.generation,
-                     .label = unit->object.label,
-                     .pack = unit->object.pack,
-                     .is_damaged = fault && !err_is(fault, ERR_UNSUPPORTED),
-                     .is_newer = err_is(fault, ERR_UNSUPPORTED),
-                     .stored_bytes = unit->size_bytes,
-                     .plain_bytes = summary->plain_bytes,
-                     .sha256 = summary->sha256};
+    verify_pack_seen(run, &(PackSeen){.generation = unit->object.generation,
+                                      .label = unit->object.label,
+                                      .pack = unit->object.pack,
+                                      .is_damaged = fault && !err_is(fault, ERR_UNSUPPORTED),
+                                      .is_newer = err_is(fault, ERR_UNSUPPORTED),
+                                      .stored_bytes = unit->info.size_bytes,
+                                      .plain_bytes = summary->plain_bytes,
+                                      .sha256 = summary->sha256});
+}
+
+/* A tail is held against its neighbours, which may have changed since; it is small. */
+static bool is_seen(SeenObject *out, const VerifyRun *run, const Unit *unit)
+{
+    return run->extras.before && unit->object.kind != CONTAINER_WAL_TAIL &&
+           verify_seen_find(out, run->extras.before, unit->key.text, &unit->info);
+}
+
+static void seen_keep(VerifyRun *run, const Unit *unit, const SeenObject *seen, bool is_old)
+{
     lock_take(&run->lock);
-    buf_add(&run->packs, &seen, sizeof seen);
+    if (run->extras.after)
+        verify_seen_add(run->extras.after, unit->key.text, seen);
+    if (is_old) {
+        run->skipped++;
+        run->skipped_bytes += unit->info.size_bytes;
+        if (instant_is_none(run->skipped_oldest) || seen->read.us < run->skipped_oldest.us)
+            run->skipped_oldest = seen->read;
+    }
     lock_release(&run->lock);
 }
 
 static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *unit)
 {
+    if (unit->object.kind == CONTAINER_PACK)
+        return verify_pack_read(summary, run, &unit->object, &unit->key);
     const ContainerExpect expect = {.kind = unit->object.kind, .name = key_object_name(unit->key.text)};
     TRY(container_verify(summary, run->repo->store, unit->key.text, &expect));
     switch (unit->object.kind) {
@@ -184,8 +197,6 @@ static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *un
         return tail_check(run, unit);
     case CONTAINER_HISTORY:
         return history_check(run, unit);
-    case CONTAINER_PACK:
-        return pack_check(run, unit);
     default:
         return NULL;
     }
@@ -193,8 +204,12 @@ static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *un
 
 static Err *unit_fault(VerifyRun *run, const Unit *unit, Err *err)
 {
-    if (unit->object.kind == CONTAINER_WAL) {
-        const WalDamaged damaged = {unit->object.generation, unit->object.wal, err_is(err, ERR_UNSUPPORTED)};
+    const bool is_newer = err_is(err, ERR_UNSUPPORTED);
+    if (unit->object.kind == CONTAINER_WAL || unit->object.kind == CONTAINER_WAL_TAIL) {
+        const WalDamaged damaged = {.generation = unit->object.generation,
+                                    .name = unit->object.wal,
+                                    .is_tail = unit->object.kind == CONTAINER_WAL_TAIL,
+                                    .is_newer = is_newer};
         lock_take(&run->lock);
         buf_add(&run->damaged_wal, &damaged, sizeof damaged);
         lock_release(&run->lock);
@@ -202,9 +217,33 @@ static Err *unit_fault(VerifyRun *run, const Unit *unit, Err *err)
     counter_add(&run->faulty, 1);
     if (!strstr(err_text(err), unit->key.text))
         err = err_doing(err, "%s", unit->key.text);
-    if (err_is(err, ERR_UNSUPPORTED))
+    if (is_newer)
         return verify_found(run, err);
+    verify_lost(run, unit->key.text, unit->object.kind, false);
     return verify_found(run, err_hint(err, "%s", hint_of(unit->object.kind)));
+}
+
+/* As much as the depth asks for: what is known of it already, its size, or every byte. */
+static Err *unit_look(ContainerSummary *summary, VerifyRun *run, const Unit *unit)
+{
+    if (!unit->info.size_bytes)
+        return ERR(CORRUPT, "%s is empty", unit->key.text);
+    if (run->work->options.depth == VERIFY_NAMES)
+        return NULL;
+    SeenObject seen = {.size_bytes = unit->info.size_bytes, .modified = unit->info.modified};
+    if (is_seen(&seen, run, unit)) {
+        seen_keep(run, unit, &seen, true);
+        *summary = (ContainerSummary){.plain_bytes = seen.plain_bytes, .sha256 = seen.sha256};
+        return NULL;
+    }
+    seen.read = clock_now();
+    const uint64_t bad_pages = counter_get(&run->bad_pages);
+    TRY(unit_check(summary, run, unit));
+    seen.plain_bytes = summary->plain_bytes;
+    seen.sha256 = summary->sha256;
+    if (counter_get(&run->bad_pages) == bad_pages) /* what has bad pages is told each time */
+        seen_keep(run, unit, &seen, false);
+    return NULL;
 }
 
 static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
@@ -214,16 +253,12 @@ static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
     (void)pool;
     (void)state;
     ContainerSummary summary = {0};
-    Err *err = NULL;
-    if (run->work->options.depth == VERIFY_NAMES)
-        err = unit->size_bytes ? NULL : ERR(CORRUPT, "%s is empty", unit->key.text);
-    else
-        err = unit_check(&summary, run, unit);
+    Err *const err = unit_look(&summary, run, unit);
     if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
         return err;
     counter_add(&run->objects, 1);
-    counter_add(&run->bytes, unit->size_bytes);
-    counter_add(&run->work->progress->bytes_done, unit->size_bytes);
+    counter_add(&run->bytes, unit->info.size_bytes);
+    counter_add(&run->work->progress->bytes_done, unit->info.size_bytes);
     counter_add(&run->work->progress->files_done, 1);
     if (unit->object.kind == CONTAINER_PACK)
         pack_seen(run, unit, &summary, err);
@@ -282,7 +317,7 @@ static Err *object_entry(void *arg, const ObjectEntry *entry)
 {
     const Lister *const lister = arg;
     VerifyRun *const run = lister->run;
-    Unit unit = {.size_bytes = entry->info.size_bytes};
+    Unit unit = {.info = entry->info};
     if (!verify_object_of(&unit.object, entry->key, run->work->cluster->name,
                           segment_bytes_for(run, entry->key))) {
         if (!lister->is_counting || run->scope.is_limited)
@@ -295,7 +330,7 @@ static Err *object_entry(void *arg, const ObjectEntry *entry)
     if (!scope_has(&run->scope, &unit.object))
         return NULL;
     if (lister->is_counting) {
-        counter_add(&run->work->progress->bytes_total, unit.size_bytes);
+        counter_add(&run->work->progress->bytes_total, unit.info.size_bytes);
         counter_add(&run->work->progress->files_total, 1);
         return NULL;
     }
@@ -326,23 +361,6 @@ static void unit_free(void *unit)
     mem_free(&unit);
 }
 
-static int pack_compare(const void *a, const void *b)
-{
-    const PackSeen *const x = a, *const y = b;
-    if (x->generation != y->generation)
-        return x->generation < y->generation ? -1 : 1;
-    const int order = strcmp(x->label.text, y->label.text);
-    return order ? order : (x->pack > y->pack) - (x->pack < y->pack);
-}
-
-const PackSeen *verify_pack(const VerifyRun *run, uint32_t generation, BackupLabel label, uint32_t pack)
-{
-    const PackSeen wanted = {.generation = generation, .label = label, .pack = pack};
-    return run->packs.len ? bsearch(&wanted, run->packs.data, run->packs.len / sizeof wanted, sizeof wanted,
-                                    pack_compare)
-                          : NULL;
-}
-
 Err *verify_objects(VerifyRun *run)
 {
     Lister counting = {.run = run, .is_counting = true};
@@ -356,7 +374,6 @@ Err *verify_objects(VerifyRun *run)
                            .unit_free = unit_free,
                            .stop_asked = verify_stop_asked};
     TRY(pool_run(&spec));
-    if (run->packs.len)
-        qsort(run->packs.data, run->packs.len / sizeof(PackSeen), sizeof(PackSeen), pack_compare);
+    verify_packs_sort(run);
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "cluster/commit_note.h"
 #include "job/verify.h"
 #include "job/verify_object.h"
+#include "job/verify_seen.h"
 #include "repo/backup_set.h"
 
 typedef struct VerifyGeneration {
@@ -30,12 +31,39 @@ typedef struct PackSeen {
     Sha256 sha256;
 } PackSeen;
 
-/* A stored segment that cannot be read. */
+/* A stored segment, or a tail of it, that cannot be read. */
 typedef struct WalDamaged {
     uint32_t generation;
     WalName name;
+    bool is_tail;
     bool is_newer;
 } WalDamaged;
+
+/* For who goes on with what was found: repair. All owned by it. */
+typedef struct VerifyLoss {
+    char *key; /* mem_free */
+    ContainerKind kind;
+    bool is_missing; /* else it is there and damaged */
+} VerifyLoss;
+
+/* Segments that are missing, or may be. */
+typedef struct VerifyHole {
+    uint32_t generation;
+    uint64_t first, last; /* segments, on whatever timeline */
+} VerifyHole;
+
+typedef struct VerifyFindings {
+    Buf losses; /* of VerifyLoss */
+    Buf holes;  /* of VerifyHole */
+} VerifyFindings;
+void verify_findings_done(VerifyFindings *findings);
+
+/* Besides the work; each may be NULL. */
+typedef struct VerifyExtras {
+    const VerifySeen *before; /* what need not be read again */
+    VerifySeen *after;        /* to be filled */
+    VerifyFindings *findings; /* to be filled */
+} VerifyExtras;
 
 /* With --backup: what it needs. */
 typedef struct VerifyScope {
@@ -55,13 +83,24 @@ typedef struct VerifyRun {
     VerifyScope scope;
     VerifyResult *result;
     Buf backups; /* of VerifyBackup */
+    Buf judges;  /* of every committed backup whose record is good; verify_pack.c */
     Arena *arena;
-    Lock lock; /* of the next three, which the workers fill */
+    VerifyExtras extras;
+    Lock lock; /* of the next four and the extras, which the workers fill */
     Report found;
     Buf packs;       /* of PackSeen; sorted when the objects are done */
     Buf damaged_wal; /* of WalDamaged */
-    Counter objects, bytes, faulty;
+    Buf drawn;       /* of DrawnLabel */
+    Counter objects, bytes, faulty, bad_pages;
+    uint64_t skipped, skipped_bytes; /* under the lock, as the next one */
+    Instant skipped_oldest;
 } VerifyRun;
+
+/* A label whose packs a committed backup, its own or another, draws on. */
+typedef struct DrawnLabel {
+    uint32_t generation;
+    BackupLabel label;
+} DrawnLabel;
 
 /* Keeps what was found wrong. What ends the work (AWAY, CANCELED) comes back; anything else is corrupt or not there.
  * From any thread. Consumes `err`. */
@@ -72,9 +111,23 @@ const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number)
 /* NULL when the pack is not there. Only after verify_objects(). */
 const PackSeen *verify_pack(const VerifyRun *run, uint32_t generation, BackupLabel label, uint32_t pack);
 
+/* An object that is damaged or missing, for the findings. From any thread. */
+void verify_lost(VerifyRun *run, const char *key, ContainerKind kind, bool is_missing);
+
+/* The rules by which the pages of each backup are judged. */
+void verify_judges_load(VerifyRun *run);
+/* Reads and checks a pack. */
+MUST Err *verify_pack_read(ContainerSummary *out, VerifyRun *run, const VerifyObject *object, const Key *key);
+/* From any thread. */
+void verify_pack_seen(VerifyRun *run, const PackSeen *seen);
+void verify_packs_sort(VerifyRun *run);
+
 /* Every object by itself. */
 MUST Err *verify_objects(VerifyRun *run);
 /* The backups of a generation: packs, manifest. Appends to run->backups. */
 MUST Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation);
+/* The same as verify_repo(), with extras. */
+MUST Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, const VerifyExtras *extras,
+                           Arena *arena);
 /* Its WAL: timelines, gaps and the backups they break. */
 MUST Err *verify_wal(VerifyRun *run, const VerifyGeneration *generation);

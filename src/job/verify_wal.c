@@ -22,8 +22,18 @@ static VerifyBackup *backup_of(VerifyRun *run, uint32_t generation, BackupLabel 
     return NULL;
 }
 
+/* For repair: another repository may have what this one lacks. */
+static void hole_keep(VerifyRun *run, uint32_t generation, uint64_t first, uint64_t last)
+{
+    const VerifyHole hole = {generation, first, last};
+    if (run->extras.findings)
+        buf_add(&run->extras.findings->holes, &hole, sizeof hole);
+}
+
 static Err *broken_tell(VerifyRun *run, VerifyBackup *backup, const InfoBackup *info)
 {
+    const uint32_t bytes = verify_generation(run, backup->generation)->generation.segment_bytes;
+    hole_keep(run, backup->generation, info->record.start_lsn.at / bytes, info->record.stop_lsn.at / bytes);
     if (backup->state == VERIFY_GOOD)
         backup->state = VERIFY_BROKEN;
     Err *const err =
@@ -52,7 +62,8 @@ static const WalDamaged *damaged_find(const VerifyRun *run, const VerifyBackup *
     const WalDamaged *const damaged = (const WalDamaged *)(const void *)run->damaged_wal.data;
     const WalDamaged *newer = NULL;
     for (size_t i = 0; i < run->damaged_wal.len / sizeof *damaged; i++) {
-        if (damaged[i].generation != backup->generation || !needs(record, damaged[i].name))
+        if (damaged[i].is_tail || damaged[i].generation != backup->generation ||
+            !needs(record, damaged[i].name))
             continue;
         if (!damaged[i].is_newer)
             return &damaged[i];
@@ -88,6 +99,11 @@ static Err *damaged_wal_tell(VerifyRun *run, VerifyBackup *backup, const InfoBac
                  "copy the segment from another repository, or take a new backup now"));
 }
 
+static void hole_of_gap(VerifyRun *run, const VerifyGeneration *generation, const InfoGap *gap)
+{
+    hole_keep(run, generation->generation.root.generation, gap->first.segment, gap->last.segment);
+}
+
 static Err *backups_judge(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
 {
     for (size_t i = 0; i < info->backup_count; i++) {
@@ -105,11 +121,13 @@ static Err *backups_judge(VerifyRun *run, const VerifyGeneration *generation, co
 
 /* What a gap costs: the way from the backups before it to the moments behind it. Where no backup lies before it, nothing;
  * a server that begins to archive hands over whatever old segments it still has. */
-static void gaps_tell(VerifyRun *run, const Info *info)
+static void gaps_tell(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
 {
     for (size_t i = 0; i < info->gap_count; i++) {
         const InfoGap *const gap = &info->gaps[i];
         run->result->gaps += !gap->is_harmless;
+        if (!gap->is_harmless)
+            hole_of_gap(run, generation, gap);
         AUTO(buf_done) Buf text = {0};
         buf_addf(&text, "WAL %s", wal_name_text(gap->first).text);
         if (gap->segments > 1)
@@ -143,34 +161,85 @@ static Err *timelines_judge(VerifyRun *run, const VerifyGeneration *generation, 
             continue;
         const bool begins_here =
             timeline->timeline.id == 1 || (timeline->record && !timeline->record->parent.id);
-        if (!begins_here && !timeline->wal->has_history)
+        if (!begins_here && !timeline->wal->has_history) {
+            verify_lost(run, key_history(root, timeline->timeline).text, CONTAINER_HISTORY, true);
             TRY(verify_found(
                 run, err_hint(ERR(CORRUPT, "%s is missing: nothing on timeline %" PRIu32 " can be restored",
                                   key_history(root, timeline->timeline).text, timeline->timeline.id),
                               "if the server still has the file in pg_wal, archive-push stores it; else "
                               "copy it from another repository")));
-        if (!timeline->record && !timeline->is_on_production)
+        }
+        if (!timeline->record && !timeline->is_on_production) {
+            verify_lost(run, key_branch(root, timeline->timeline).text, CONTAINER_BRANCH, true);
             TRY(verify_found(
                 run,
                 err_hint(ERR(CORRUPT, "%s is missing: whether timeline %" PRIu32 " is rightful is not known",
                              key_branch(root, timeline->timeline).text, timeline->timeline.id),
                          "copy it from another repository, or say so with takeover")));
+        }
     }
     return NULL;
 }
 
-Err *verify_wal(VerifyRun *run, const VerifyGeneration *generation)
+/* The segments of the generation that cannot be read, whole or in tails that nothing whole stands for. */
+static WalUnsound unsound_of(const VerifyRun *run, uint32_t generation, const WalArchive *archive)
+{
+    const WalDamaged *const damaged = (const WalDamaged *)(const void *)run->damaged_wal.data;
+    const size_t count = run->damaged_wal.len / sizeof *damaged;
+    WalName *const names = arena_alloc(run->arena, count * sizeof *names);
+    WalUnsound unsound = {.names = names};
+    for (size_t i = 0; i < count; i++) {
+        const WalTimeline *const timeline = wal_archive_timeline(archive, damaged[i].name.timeline);
+        const bool is_whole =
+            damaged[i].is_tail && timeline && wal_timeline_has(timeline, damaged[i].name.segment);
+        if (damaged[i].generation == generation && !is_whole)
+            names[unsound.count++] = damaged[i].name;
+    }
+    return unsound;
+}
+
+/* From when to when each good backup restores. Where WAL was found damaged, only up to there. */
+static Err *moments_find(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
+{
+    const uint32_t number = generation->generation.root.generation;
+    const WalUnsound unsound = unsound_of(run, number, &info->archive);
+    Info sound = *info;
+    AUTO(report_done) Report twice = {0};
+    if (unsound.count)
+        TRY(info_of_generation(&sound, &(InfoAsk){run->repo, &generation->generation, unsound}, &twice,
+                               run->arena));
+    for (size_t i = 0; i < sound.backup_count; i++) {
+        const InfoBackup *const known = &sound.backups[i];
+        VerifyBackup *const backup = backup_of(run, number, known->label);
+        if (!backup || backup->state != VERIFY_GOOD || known->state != INFO_BACKUP_GOOD)
+            continue;
+        backup->from_lsn = known->record.stop_lsn;
+        backup->from_time = known->record.stop_time;
+        backup->to_lsn = known->to_lsn;
+        backup->to_time = known->to_time;
+    }
+    return NULL;
+}
+
+static Err *follow(VerifyRun *run, const VerifyGeneration *generation)
 {
     AUTO(report_done) Report twice = {0}; /* what cannot be read was told with its object */
     Info info;
-    progress_phase(run->work->progress, "following WAL");
-    Err *err = info_of_generation(&info, run->repo, &generation->generation, &twice, run->arena);
-    if (err)
-        return verify_found(run, err_doing(err, "following the timelines of generation %" PRIu32,
-                                           generation->generation.root.generation));
+    TRY(info_of_generation(&info, &(InfoAsk){.repo = run->repo, .generation = &generation->generation},
+                           &twice, run->arena));
     TRY(backups_judge(run, generation, &info));
+    TRY(moments_find(run, generation, &info));
     if (run->scope.is_limited)
         return NULL;
-    gaps_tell(run, &info);
+    gaps_tell(run, generation, &info);
     return timelines_judge(run, generation, &info);
+}
+
+Err *verify_wal(VerifyRun *run, const VerifyGeneration *generation)
+{
+    progress_phase(run->work->progress, "following WAL");
+    Err *err = follow(run, generation);
+    return err ? verify_found(run, err_doing(err, "following the timelines of generation %" PRIu32,
+                                             generation->generation.root.generation))
+               : NULL;
 }

@@ -128,7 +128,9 @@ typedef struct FrameSpan {
 /* False past the end. */
 bool container_frame_at(FrameSpan *out, const ContainerReader *reader, uint64_t offset);
 
-/* Reads the whole object once and checks everything. Memory as container_open(). */
+/* Reads the whole object once, checks everything, and pushes whole frames' plain bytes, void unless all succeeds, into
+ * `to` (NULL: nowhere); does not finish it. Of one store, not of a mirror. */
+MUST Err *container_check(ContainerReader *reader, Sink *to);
 MUST Err *container_verify(ContainerSummary *out, Store *store, const char *key,
                            const ContainerExpect *expect);
 

@@ -451,18 +451,23 @@ static Err *whole_sink_finish(Sink *base)
 static const SinkOps whole_sink_ops = {
     .write = whole_sink_write, .finish = whole_sink_finish, .free = frame_sink_free};
 
+Err *container_check(ContainerReader *reader, Sink *to)
+{
+    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
+    WholeSink whole = {
+        .sink = {.ops = &whole_sink_ops},
+        .frames = frame_sink(reader, 0, reader->info.summary.frames, to),
+        .sha = sha,
+    };
+    TRY(store_get(reader->store, reader->key, RANGE_ALL, &whole.sink));
+    return sink_finish(&whole.sink);
+}
+
 Err *container_verify(ContainerSummary *out, Store *store, const char *key, const ContainerExpect *expect)
 {
     AUTO(container_close) ContainerReader *reader = NULL;
-    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
     TRY(container_open(&reader, store, key, expect));
-    WholeSink whole = {
-        .sink = {.ops = &whole_sink_ops},
-        .frames = frame_sink(reader, 0, reader->info.summary.frames, NULL),
-        .sha = sha,
-    };
-    TRY(store_get(reader->store, key, RANGE_ALL, &whole.sink));
-    TRY(sink_finish(&whole.sink));
+    TRY(container_check(reader, NULL));
     *out = reader->info.summary;
     return NULL;
 }

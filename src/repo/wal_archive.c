@@ -139,6 +139,78 @@ Err *wal_archive_list(WalArchive *out, Repo *repo, const Generation *generation,
     return NULL;
 }
 
+static int segment_compare(const void *a, const void *b)
+{
+    const uint64_t *const x = a, *const y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* The segments of one timeline among the names, ascending, maybe twice. */
+static const uint64_t *segments_of(size_t *out, Timeline timeline, const WalName *names, size_t count,
+                                   Arena *arena)
+{
+    uint64_t *const segments = arena_alloc(arena, count * sizeof *segments);
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].timeline.id == timeline.id)
+            segments[found++] = names[i].segment;
+    }
+    if (found)
+        qsort(segments, found, sizeof *segments, segment_compare);
+    *out = found;
+    return segments;
+}
+
+/* Each segment that is taken out cuts a range in two at most. */
+static void ranges_cut(WalTimeline *timeline, const uint64_t *segments, size_t count, Arena *arena)
+{
+    WalRange *const ranges = arena_alloc(arena, (timeline->range_count + count) * sizeof *ranges);
+    size_t kept = 0, at = 0;
+    for (size_t i = 0; i < timeline->range_count; i++) {
+        WalRange rest = timeline->ranges[i];
+        while (at < count && segments[at] < rest.first_segment)
+            at++;
+        for (; at < count && segments[at] <= rest.last_segment; at++) {
+            if (segments[at] < rest.first_segment)
+                continue; /* the same again */
+            timeline->segments--;
+            if (segments[at] > rest.first_segment)
+                ranges[kept++] = (WalRange){rest.first_segment, segments[at] - 1};
+            rest.first_segment = segments[at] + 1;
+        }
+        if (rest.first_segment <= rest.last_segment)
+            ranges[kept++] = rest;
+    }
+    timeline->ranges = ranges;
+    timeline->range_count = kept;
+}
+
+static void covers_cut(WalTimeline *timeline, const uint64_t *segments, size_t count, Arena *arena)
+{
+    WalCovered *const covered = arena_alloc(arena, timeline->covered_count * sizeof *covered);
+    size_t kept = 0;
+    for (size_t i = 0; i < timeline->covered_count; i++) {
+        const uint64_t segment = timeline->covered[i].segment;
+        if (!count || !bsearch(&segment, segments, count, sizeof segment, segment_compare))
+            covered[kept++] = timeline->covered[i];
+    }
+    timeline->covered = covered;
+    timeline->covered_count = kept;
+}
+
+void wal_archive_leave_out(WalArchive *archive, const WalName *names, size_t count, Arena *arena)
+{
+    WalTimeline *const timelines = arena_alloc(arena, archive->count * sizeof *timelines);
+    for (size_t i = 0; i < archive->count; i++) {
+        timelines[i] = archive->timelines[i];
+        size_t found;
+        const uint64_t *const segments = segments_of(&found, timelines[i].timeline, names, count, arena);
+        ranges_cut(&timelines[i], segments, found, arena);
+        covers_cut(&timelines[i], segments, found, arena);
+    }
+    archive->timelines = timelines;
+}
+
 const WalTimeline *wal_archive_timeline(const WalArchive *archive, Timeline timeline)
 {
     for (size_t i = 0; i < archive->count; i++) {

@@ -46,6 +46,8 @@ typedef struct WalArchive {
 
 /* One listing pass. Names that do not belong where they stand are passed over: verify reports them. */
 MUST Err *wal_archive_list(WalArchive *out, Repo *repo, const Generation *generation, Arena *arena);
+/* Takes segments out again, tails included: they count as not stored. In the same arena. */
+void wal_archive_leave_out(WalArchive *archive, const WalName *names, size_t count, Arena *arena);
 const WalTimeline *wal_archive_timeline(const WalArchive *archive, Timeline timeline); /* NULL when absent */
 bool wal_timeline_has(const WalTimeline *timeline, uint64_t segment);
 /* Bytes of the segment that tails cover; 0 when there are none, or it is stored whole. `timeline` may be NULL. */

@@ -219,6 +219,11 @@ static Err *faulty_settle(Store *store, const char *key)
     return store_settle(self->next, key);
 }
 
+static Err *faulty_leftovers(StoreLeftovers *out, Store *store)
+{
+    return store_leftovers(out, self_of(store)->next); /* never a reason for anybody to fail */
+}
+
 static void faulty_free(Store *store)
 {
     FaultyStore *self = self_of(store);
@@ -236,6 +241,7 @@ Store *faulty_store_new(Store *next)
         .list = faulty_list,
         .remove = faulty_remove,
         .settle = faulty_settle,
+        .leftovers = faulty_leftovers,
         .free = faulty_free,
     };
     FaultyStore *const self = mem_new(sizeof *self);

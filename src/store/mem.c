@@ -222,6 +222,13 @@ static Err *mem_settle(Store *store, const char *key)
     return mem_stat(&info, store, key);
 }
 
+static Err *mem_leftovers(StoreLeftovers *out, Store *store)
+{
+    (void)store; /* what is not committed is in its writer's hands */
+    *out = (StoreLeftovers){.oldest = INSTANT_NONE};
+    return NULL;
+}
+
 static void mem_store_free(Store *store)
 {
     MemStore *self = self_of(store);
@@ -245,6 +252,7 @@ Store *mem_store_new(void)
         .list = mem_list,
         .remove = mem_remove,
         .settle = mem_settle,
+        .leftovers = mem_leftovers,
         .free = mem_store_free,
     };
     MemStore *const self = mem_new(sizeof *self);

@@ -192,6 +192,22 @@ static Err *mirror_settle(Store *store, const char *key)
     return refuse("settling", key);
 }
 
+static Err *mirror_leftovers(StoreLeftovers *out, Store *store)
+{
+    const MirrorStore *const mirror = mirror_of(store);
+    StoreLeftovers all = {.oldest = INSTANT_NONE};
+    for (size_t i = 0; i < mirror->count; i++) {
+        StoreLeftovers one;
+        TRY(store_leftovers(&one, mirror->members[i].store));
+        all.count += one.count;
+        all.bytes += one.bytes;
+        if (one.count && (instant_is_none(all.oldest) || one.oldest.us < all.oldest.us))
+            all.oldest = one.oldest;
+    }
+    *out = all;
+    return NULL;
+}
+
 static void mirror_free(Store *store)
 {
     MirrorStore *mirror = mirror_of(store);
@@ -216,6 +232,7 @@ static const StoreOps mirror_ops = {
     .list = mirror_list,
     .remove = mirror_remove,
     .settle = mirror_settle,
+    .leftovers = mirror_leftovers,
     .free = mirror_free,
 };
 

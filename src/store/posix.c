@@ -421,6 +421,7 @@ static Err *posix_open(Store **out, const StoreOptions *options)
         .list = posix_list,
         .remove = posix_remove,
         .settle = posix_settle,
+        .leftovers = posix_leftovers,
         .free = posix_free,
     };
     const char *const path =

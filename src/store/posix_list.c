@@ -165,3 +165,29 @@ Err *posix_list(Store *store, const char *prefix, ListOpts opts, ListFn *each, v
         TRY(step(walk));
     return NULL;
 }
+
+/* A file that goes away meanwhile has become an object, or was given up. */
+Err *posix_leftovers(StoreLeftovers *out, Store *store)
+{
+    Posix *const self = (Posix *)store;
+    AUTO(arena_free) Arena *arena = arena_new();
+    StoreLeftovers found = {.oldest = INSTANT_NONE};
+    TRY(posix_root_check(self));
+    const char *const folder = path_join(self->root, POSIX_TEMP_FOLDER, arena);
+    EntryInfo info;
+    TRY(entry_stat(&info, folder));
+    FolderList list = {0};
+    if (info.kind == ENTRY_FOLDER)
+        TRY(folder_list(&list, folder, arena));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(entry_stat(&info, path_join(folder, list.entries[i].name, arena)));
+        if (info.kind != ENTRY_FILE)
+            continue;
+        found.count++;
+        found.bytes += info.size_bytes;
+        if (instant_is_none(found.oldest) || info.modified.us < found.oldest.us)
+            found.oldest = info.modified;
+    }
+    *out = found;
+    return NULL;
+}

@@ -33,4 +33,5 @@ MUST Err *posix_look(PosixWay *out, const Posix *self, const char *key);
 /* AWAY unless the root is still what was opened. */
 MUST Err *posix_root_check(Posix *self);
 
+MUST Err *posix_leftovers(StoreLeftovers *out, Store *store);
 MUST Err *posix_list(Store *store, const char *prefix, ListOpts opts, ListFn *each, void *arg);

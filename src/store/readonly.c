@@ -44,6 +44,11 @@ static Err *readonly_settle(Store *store, const char *key)
     return ERR(REFUSED, "settling object %s: %s is open for reading only", key, store->name);
 }
 
+static Err *readonly_leftovers(StoreLeftovers *out, Store *store)
+{
+    return store_leftovers(out, ((ReadonlyStore *)store)->next);
+}
+
 static void readonly_free(Store *store)
 {
     ReadonlyStore *self = (ReadonlyStore *)store;
@@ -61,6 +66,7 @@ Store *readonly_store_new(Store *next)
         .list = readonly_list,
         .remove = readonly_remove,
         .settle = readonly_settle,
+        .leftovers = readonly_leftovers,
         .free = readonly_free,
     };
     ReadonlyStore *const self = mem_new(sizeof *self);

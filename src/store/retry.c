@@ -164,6 +164,18 @@ static Err *retry_settle(Store *store, const char *key)
     return repeat(store, key, store_settle);
 }
 
+static Err *retry_leftovers(StoreLeftovers *out, Store *store)
+{
+    RetryStore *const self = self_of(store);
+    Retry retry = retry_begin(self->timeout_ms);
+    for (;;) {
+        Err *const err = store_leftovers(out, self->next);
+        if (!err)
+            return NULL;
+        TRY(retry_wait(&retry, err));
+    }
+}
+
 static void retry_free(Store *store)
 {
     RetryStore *self = self_of(store);
@@ -181,6 +193,7 @@ Store *retry_store_new(Store *next, int64_t timeout_ms)
         .list = retry_list,
         .remove = retry_remove,
         .settle = retry_settle,
+        .leftovers = retry_leftovers,
         .free = retry_free,
     };
     RetryStore *const self = mem_new(sizeof *self);

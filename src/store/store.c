@@ -116,6 +116,11 @@ Err *store_settle(Store *store, const char *key)
     return store->ops->settle(store, key);
 }
 
+Err *store_leftovers(StoreLeftovers *out, Store *store)
+{
+    return store->ops->leftovers(out, store);
+}
+
 void store_free(Store **store)
 {
     if (!*store)

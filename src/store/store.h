@@ -54,6 +54,12 @@ typedef struct ListOpts {
 /* Returning an error ends the listing with it. The entry lives until the call returns. */
 typedef Err *ListFn(void *arg, const ObjectEntry *entry);
 
+typedef struct StoreLeftovers {
+    uint64_t count;
+    uint64_t bytes;
+    Instant oldest; /* INSTANT_NONE without any */
+} StoreLeftovers;
+
 typedef struct PutOpts {
     uint64_t size_hint_bytes; /* expected size, 0 when not known */
 } PutOpts;
@@ -72,6 +78,8 @@ typedef struct StoreOps {
     /* Makes sure that an object which is already visible is durable too (it may come from a writer that died between
      * making it visible and syncing the folder). NOT_FOUND. */
     Err *(*settle)(Store *, const char *key);
+    /* What writers have begun and not made visible: they are at work, or died. No key names it and no reader meets it. */
+    Err *(*leftovers)(StoreLeftovers *out, Store *);
     void (*free)(Store *);
 } StoreOps;
 
@@ -110,6 +118,7 @@ MUST Err *store_stat(ObjectInfo *out, Store *store, const char *key);
 MUST Err *store_list(Store *store, const char *prefix, ListOpts opts, ListFn *each, void *arg);
 MUST Err *store_remove(Store *store, const char *key);
 MUST Err *store_settle(Store *store, const char *key);
+MUST Err *store_leftovers(StoreLeftovers *out, Store *store);
 void store_free(Store **store);
 
 /* How a store is opened. */

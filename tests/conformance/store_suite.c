@@ -122,6 +122,11 @@ static Err *fan_settle(Store *store, const char *key)
     return store_settle(front_of(store), key);
 }
 
+static Err *fan_leftovers(StoreLeftovers *out, Store *store)
+{
+    return store_leftovers(out, front_of(store));
+}
+
 static void fan_free(Store *store)
 {
     FanStore *self = (FanStore *)store;
@@ -140,6 +145,7 @@ static void make_fan(Fixture *fixture, size_t count)
         .list = fan_list,
         .remove = fan_remove,
         .settle = fan_settle,
+        .leftovers = fan_leftovers,
         .free = fan_free,
     };
     FanStore *const self = mem_new(sizeof *self);
@@ -559,6 +565,17 @@ static void test_store_settle__is_content_with_what_is_there(void **state)
     ASSERT_OK(store_settle(fixture->writer, "k"));
 }
 
+static void test_store_leftovers__counts_no_object(void **state)
+{
+    const Fixture *const fixture = given(state);
+    put_text(fixture, "a/k", "x");
+    StoreLeftovers left = {.count = 7};
+    ASSERT_OK(store_leftovers(&left, fixture->store));
+    assert_int_equal(left.count, 0);
+    assert_int_equal(left.bytes, 0);
+    assert_true(instant_is_none(left.oldest));
+}
+
 static void test_store__refuses_writes_when_it_is_for_reading(void **state)
 {
     const Fixture *const fixture = given(state);
@@ -600,6 +617,7 @@ static const struct {
     CASE(test_store_list__tells_sizes_and_times),
     CASE(test_store_remove__takes_away_once_and_is_content_twice),
     CASE(test_store_settle__is_content_with_what_is_there),
+    CASE(test_store_leftovers__counts_no_object),
     CASE(test_store__refuses_writes_when_it_is_for_reading),
 };
 

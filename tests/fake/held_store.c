@@ -76,6 +76,11 @@ static Err *lent_settle(Store *store, const char *key)
     return store_settle(owned_by(store), key);
 }
 
+static Err *lent_leftovers(StoreLeftovers *out, Store *store)
+{
+    return store_leftovers(out, owned_by(store));
+}
+
 static void lent_free(Store *store)
 {
     mem_free(&store);
@@ -90,6 +95,7 @@ static Err *held_open(Store **out, const StoreOptions *options)
                                  .list = lent_list,
                                  .remove = lent_remove,
                                  .settle = lent_settle,
+                                 .leftovers = lent_leftovers,
                                  .free = lent_free};
     Store *const owned = held_store(strstr(options->url, "://") + 3);
     LentStore *const lent = mem_new(sizeof *lent);

@@ -4,6 +4,7 @@
 /* tests/unit/backup/backup_unit.h - generations and backups in memory. Included after archive_unit.h. */
 #pragma once
 
+#include "pg/page.h"
 #include "repo/backup_set.h"
 #include "repo/place_store.h"
 
@@ -70,8 +71,38 @@ static inline void put_backup(Repo *repo, const char *text, uint32_t timeline, L
     ASSERT_OK(backup_record_write(&commit, set, &unit_generation.root, &record));
 }
 
+/* A sound page of block `block`, last changed at `lsn`; what is on it follows from both. */
+static inline void fake_page(uint8_t *page, uint32_t block, Lsn lsn)
+{
+    for (size_t i = 0; i < PAGE_BYTES; i++)
+        page[i] = (uint8_t)(i * i >> 7);
+    const uint16_t header[] = {(uint16_t)(lsn.at >> 32),
+                               (uint16_t)(lsn.at >> 48),
+                               (uint16_t)lsn.at,
+                               (uint16_t)(lsn.at >> 16),
+                               0,
+                               0,
+                               24,
+                               PAGE_BYTES,
+                               PAGE_BYTES,
+                               PAGE_BYTES | 4,
+                               0,
+                               0};
+    memcpy(page, header, sizeof header);
+    const uint16_t checksum = page_checksum(page, block);
+    memcpy(page + 8, &checksum, sizeof checksum);
+}
+
 /* A backup with two files in a pack, a manifest in the same, and nothing else. */
-static inline void put_full_backup(Repo *repo, const char *text, Lsn start, Lsn stop)
+typedef struct FakeBackup {
+    Lsn start, stop;
+    Span pages; /* of base/1/1259 */
+    const BadPage *bad;
+    size_t bad_listed, bad_count;
+    bool has_no_checksums;
+} FakeBackup;
+
+static inline void put_fake_backup(Repo *repo, const char *text, const FakeBackup *fake)
 {
     put_begin(repo, text);
     AUTO(set_let_go) RepoSet *set = set_of(repo);
@@ -86,25 +117,23 @@ static inline void put_full_backup(Repo *repo, const char *text, Lsn start, Lsn 
                                  .level = 1};
     AUTO(pack_writer_free) PackWriter *packs = NULL;
     ASSERT_OK(pack_writer_new(&packs, &spec));
-    static uint8_t pages[3 * PAGE_BYTES];
-    for (size_t i = 0; i < sizeof pages; i++)
-        pages[i] = (uint8_t)(i * i >> 7);
     PackPlace a, b;
     ASSERT_OK(pack_add(&a, packs,
-                       &(PackRun){.path = "base/1/1259", .file_bytes = sizeof pages, .is_complete = true},
-                       span_of(pages, sizeof pages)));
+                       &(PackRun){.path = "base/1/1259", .file_bytes = fake->pages.len, .is_complete = true},
+                       fake->pages));
     ASSERT_OK(pack_add(&b, packs,
                        &(PackRun){.path = "base/1/PG_VERSION", .file_bytes = 3, .is_complete = true},
                        span_of("15\n", 3)));
     PlaceWriter leaves = {packs, label};
     AUTO(manifest_writer_free) ManifestWriter *manifest = manifest_writer_new(place_leaf_out(&leaves));
-    const Extent first = {0, 3, label, a.pack, a.offset}, second = {0, 1, label, b.pack, b.offset};
+    const Extent first = {0, (uint32_t)(fake->pages.len / PAGE_BYTES), label, a.pack, a.offset},
+                 second = {0, 1, label, b.pack, b.offset};
     const ManifestEntry entries[] = {
         {.kind = MANIFEST_FOLDER, .path = "base", .mode = 0700},
         {.kind = MANIFEST_FOLDER, .path = "base/1", .mode = 0700},
         {.path = "base/1/1259",
          .mode = 0600,
-         .size_bytes = sizeof pages,
+         .size_bytes = fake->pages.len,
          .extents = &first,
          .extent_count = 1},
         {.path = "base/1/PG_VERSION", .mode = 0600, .size_bytes = 3, .extents = &second, .extent_count = 1}};
@@ -112,15 +141,19 @@ static inline void put_full_backup(Repo *repo, const char *text, Lsn start, Lsn 
         ASSERT_OK(manifest_add(manifest, &entries[i]));
     BackupRecord record = {.label = label,
                            .timeline = {1},
-                           .start_lsn = start,
-                           .checkpoint_lsn = start,
-                           .stop_lsn = stop,
+                           .start_lsn = fake->start,
+                           .checkpoint_lsn = fake->start,
+                           .stop_lsn = fake->stop,
                            .start_time = label_time(label),
                            .stop_time = {label_time(label).us + 1000000},
+                           .has_checksums = !fake->has_no_checksums,
                            .major = 15,
                            .server_version = "15.18",
                            .files = 2,
-                           .size_bytes = sizeof pages + 3,
+                           .size_bytes = fake->pages.len + 3,
+                           .bad_pages = fake->bad,
+                           .bad_page_listed = fake->bad_listed,
+                           .bad_page_count = fake->bad_count,
                            .note = ""};
     ASSERT_OK(manifest_finish(&record.manifest_root, manifest));
     ASSERT_OK(pack_finish(packs));
@@ -135,4 +168,13 @@ static inline void put_full_backup(Repo *repo, const char *text, Lsn start, Lsn 
     ASSERT_OK(backup_packs_write(set, &unit_generation.root, label, (PackUses){&use, 1}));
     BackupCommit commit;
     ASSERT_OK(backup_record_write(&commit, set, &unit_generation.root, &record));
+}
+
+static inline void put_full_backup(Repo *repo, const char *text, Lsn start, Lsn stop)
+{
+    static uint8_t pages[3 * PAGE_BYTES];
+    for (uint32_t i = 0; i < sizeof pages / PAGE_BYTES; i++)
+        fake_page(pages + i * PAGE_BYTES, i, (Lsn){SEGMENT(5).at - 8});
+    put_fake_backup(repo, text,
+                    &(FakeBackup){.start = start, .stop = stop, .pages = span_of(pages, sizeof pages)});
 }

@@ -4,145 +4,12 @@
 
 #include "base/crc32c.h"
 #include "base/text.h"
-#include "fake/folder.h"
-#include "archive/archive_unit.h"
-#include "backup/backup_unit.h"
-#include "cluster/commit_note.h"
-#include "job/verify.h"
 #include "job/verify_object.h"
+#include "job/verify_unit.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "repo/container_layout.h"
 #include "store/faulty.h"
-
-/* A small repository with one of every kind: two timelines, a failover, a backup. */
-typedef struct Scene {
-    Repo *repo;
-    Arena *arena;
-    Report report;
-    VerifyResult result;
-    TestFolder folder;
-    const char *state_dir; /* NULL: this host keeps no notes */
-} Scene;
-
-static void scene_done(Scene *scene)
-{
-    repo_free(&scene->repo);
-    arena_free(&scene->arena);
-    report_done(&scene->report);
-    test_folder_done(&scene->folder);
-}
-
-#define LABEL "20260101-000050F"
-
-/* The first `to` bytes of that segment. */
-static void put_begin_of(Repo *repo, uint32_t timeline, uint64_t segment, uint32_t to, uint32_t xid)
-{
-    AUTO(fake_wal_done) FakeWal wal;
-    fake_wal_begin(&wal, 15);
-    for (uint64_t at = 5; at < segment; at++)
-        fill_segment(&wal, 0);
-    add_commit(&wal, xid, 1000);
-    fill_segment(&wal, 0);
-    const WalTail tail = {segment_name(timeline, segment), 0, to};
-    put_tail(repo, &tail, span_cut(buf_span(&wal.bytes), (segment - 5) * FAKE_WAL_SEGMENT, SIZE_MAX));
-}
-
-static Scene scene_new(void)
-{
-    Scene scene = {.repo = new_repo("main"), .arena = arena_new(), .folder = test_folder()};
-    put_generation(scene.repo);
-    put_branch(scene.repo, 1, 0, (Lsn){0});
-    put_days(scene.repo, 1, 5, 7);
-    put_history(scene.repo, 2, "1\t0/780000\tx\n");
-    put_branch(scene.repo, 2, 1, (Lsn){0x780000});
-    put_days(scene.repo, 2, 7, 8);
-    put_begin_of(scene.repo, 2, 9, 20000, 900);
-    WalName other = segment_name(1, 5);
-    other.kind = WAL_NAME_BACKUP;
-    other.offset = 0x28;
-    put_wal_file(scene.repo, other, span_of("START WAL LOCATION", 18));
-    other = segment_name(1, 8);
-    other.kind = WAL_NAME_PARTIAL;
-    put_wal_file(scene.repo, other, span_of("half a segment", 14));
-    put_full_backup(scene.repo, LABEL, SEGMENT(5), (Lsn){SEGMENT(6).at + 8192});
-    return scene;
-}
-
-static Err *verify_at(Scene *scene, VerifyOptions options)
-{
-    static const RepoOptions repos[] = {{.name = "main", .url = "/nowhere"}};
-    const ClusterOptions cluster = {
-        .name = "main", .repos = repos, .repo_count = 1, .jobs = 2, .state_dir = scene->state_dir};
-    Progress progress = {.phase = ""};
-    const VerifyWork work = {
-        .cluster = &cluster, .options = options, .progress = &progress, .report = &scene->report};
-    report_done(&scene->report);
-    scene->report = (Report){0};
-    return verify_repo(&scene->result, scene->repo, &work, scene->arena);
-}
-
-static void look(Scene *scene)
-{
-    ASSERT_OK(verify_at(scene, (VerifyOptions){.depth = VERIFY_ALL}));
-}
-
-/* Is there a fault of the class whose text has `part` in it? */
-static bool is_told(const Report *report, ErrClass class, const char *part)
-{
-    for (size_t i = 0; i < report->count; i++) {
-        const Notice *const notice = &report->notices[i];
-        if (notice->level == NOTICE_FAULT && notice->class == class && strstr(notice->text, part))
-            return true;
-    }
-    return false;
-}
-
-static bool is_warned(const Report *report, const char *part)
-{
-    for (size_t i = 0; i < report->count; i++) {
-        if (report->notices[i].level == NOTICE_WARNING && strstr(report->notices[i].text, part))
-            return true;
-    }
-    return false;
-}
-
-typedef struct Keys {
-    Key keys[64];
-    size_t count;
-} Keys;
-
-static Err *key_add(void *arg, const ObjectEntry *entry)
-{
-    Keys *const keys = arg;
-    assert_true(keys->count < COUNT_OF(keys->keys));
-    strcpy(keys->keys[keys->count++].text, entry->key);
-    return NULL;
-}
-
-static Keys all_keys(Repo *repo)
-{
-    Keys keys = {.count = 0};
-    ASSERT_OK(store_list(repo->store, "", (ListOpts){0}, key_add, &keys));
-    return keys;
-}
-
-static void object_take(Buf *out, Scene *scene, const Key *key)
-{
-    ASSERT_OK(store_get_all(out, scene->repo->store, key->text, RANGE_ALL, 1 << 24));
-    ASSERT_OK(store_remove(scene->repo->store, key->text));
-}
-
-static void object_put(Scene *scene, const Key *key, Span bytes)
-{
-    ASSERT_OK(store_remove(scene->repo->store, key->text));
-    ASSERT_OK(store_put_all(scene->repo->store, key->text, bytes));
-}
-
-static Key segment_key(uint32_t timeline, uint64_t segment)
-{
-    return key_wal(&unit_generation.root, segment_name(timeline, segment));
-}
 
 static void test_verify__finds_nothing_in_a_good_repository(void **state)
 {
@@ -577,6 +444,60 @@ static void test_verify_object_of__knows_every_name(void **state)
     }
 }
 
+/* What lies behind damaged WAL is out of reach, whatever the names promise. */
+static void test_verify__says_from_when_to_when_a_backup_restores(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    look(&scene);
+    const VerifyBackup whole = scene.result.backups[0];
+    assert_int_equal(whole.from_lsn.at, SEGMENT(6).at + 8192);
+    assert_true(whole.to_lsn.at > SEGMENT(9).at && whole.to_lsn.at < SEGMENT(10).at); /* the tail's end */
+    assert_true(whole.to_time.us > whole.from_time.us);
+    const Key key = segment_key(2, 8);
+    AUTO(buf_done) Buf bytes = {0};
+    object_take(&bytes, &scene, &key);
+    bytes.data[bytes.len / 2] ^= 1;
+    object_put(&scene, &key, buf_span(&bytes));
+    look(&scene);
+    assert_int_equal(scene.result.backups[0].state, VERIFY_GOOD);
+    assert_int_equal(scene.result.backups[0].to_lsn.at, SEGMENT(8).at);
+    assert_true(scene.result.backups[0].to_time.us < whole.to_time.us);
+}
+
+/* A backup that was deleted leaves the packs that others draw on: they are no orphans and no damage. */
+static void test_verify__tells_shared_packs_from_orphans(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    static const char other[] = "20260101-000110I";
+    const KeyRoot *const root = &unit_generation.root;
+    PackUses uses;
+    ASSERT_OK(backup_packs_load(&uses, scene.repo, root, label_of(LABEL), scene.arena));
+    put_begin(scene.repo, other);
+    AUTO(set_let_go) RepoSet *set = set_of(scene.repo);
+    ASSERT_OK(backup_packs_write(set, root, label_of(other), uses));
+    BackupRecord record;
+    BackupCommit commit;
+    ASSERT_OK(backup_record_load(&record, scene.repo, root, label_of(LABEL), scene.arena));
+    record.label = label_of(other);
+    ASSERT_OK(backup_record_write(&commit, set, root, &record));
+    look(&scene);
+    assert_int_equal(scene.report.count, 0);
+    static const char *const gone[] = {"backup", "packs", "begin"};
+    for (size_t i = 0; i < COUNT_OF(gone); i++)
+        ASSERT_OK(store_remove(scene.repo->store, key_backup_object(root, label_of(LABEL), gone[i]).text));
+    look(&scene);
+    assert_false(scene.report.has_level[NOTICE_FAULT]);
+    assert_false(scene.report.has_level[NOTICE_WARNING]);
+    assert_true(scene.report.has_level[NOTICE_NOTE]);
+    assert_int_equal(scene.result.backups[1].state, VERIFY_GOOD);
+    for (size_t i = 0; i < COUNT_OF(gone); i++)
+        ASSERT_OK(store_remove(scene.repo->store, key_backup_object(root, label_of(other), gone[i]).text));
+    look(&scene);
+    assert_true(is_warned(&scene.report, "neither a begin nor a commit"));
+}
+
 UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__finds_one_flipped_bit_anywhere),
           cmocka_unit_test(test_verify__finds_cut_objects),
@@ -587,6 +508,8 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__ties_damage_to_the_backup),
           cmocka_unit_test(test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning),
           cmocka_unit_test(test_verify__notes_a_gap_before_the_first_backup),
+          cmocka_unit_test(test_verify__says_from_when_to_when_a_backup_restores),
+          cmocka_unit_test(test_verify__tells_shared_packs_from_orphans),
           cmocka_unit_test(test_verify__tells_interruption_and_strangers_from_damage),
           cmocka_unit_test(test_verify__finds_wal_of_another_cluster),
           cmocka_unit_test(test_verify__finds_extents_beyond_the_pack),

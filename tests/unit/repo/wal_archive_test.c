@@ -191,7 +191,41 @@ static void test_wal_archive_history__reads_the_stored_file(void **state)
     ASSERT_ERR(CORRUPT, wal_archive_history(&history, repo, &generation.root, (Timeline){3}, arena));
 }
 
+static void leave_out(WalArchive *out, Repo *repo, const char *const *names, size_t count, Arena *arena)
+{
+    WalName wal[8];
+    for (size_t i = 0; i < count; i++)
+        ASSERT_OK(wal_name_parse(&wal[i], names[i], generation.segment_bytes));
+    ASSERT_OK(wal_archive_list(out, repo, &generation, arena));
+    wal_archive_leave_out(out, wal, count, arena);
+}
+
+static void test_wal_archive_leave_out__cuts_ranges(void **state)
+{
+    (void)state;
+    AUTO(repo_free) Repo *repo = some_archive();
+    AUTO(arena_free) Arena *arena = arena_new();
+    static const char *const names[] = {"000000010000000100000004", "0000000100000000000000FF",
+                                        "0000000100000000000000FF", "000000010000000100000007",
+                                        "000000020000000100000005"};
+    WalArchive archive;
+    leave_out(&archive, repo, names, COUNT_OF(names), arena);
+    const WalTimeline *const first = wal_archive_timeline(&archive, (Timeline){1});
+    assert_int_equal(first->range_count, 3);
+    assert_int_equal(first->ranges[0].first_segment, 0xfe);
+    assert_int_equal(first->ranges[0].last_segment, 0xfe);
+    assert_int_equal(first->ranges[1].first_segment, 0x100);
+    assert_int_equal(first->ranges[1].last_segment, 0x100);
+    assert_int_equal(first->ranges[2].first_segment, 0x103);
+    assert_int_equal(first->ranges[2].last_segment, 0x103);
+    assert_int_equal(first->segments, 3);
+    assert_int_equal(wal_archive_timeline(&archive, (Timeline){2})->range_count, 0);
+    leave_out(&archive, repo, names, 0, arena);
+    assert_int_equal(wal_archive_timeline(&archive, (Timeline){1})->segments, 5);
+}
+
 UNIT_MAIN(cmocka_unit_test(test_wal_archive__knows_ranges_and_gaps_from_names),
+          cmocka_unit_test(test_wal_archive_leave_out__cuts_ranges),
           cmocka_unit_test(test_wal_timeline_gap__names_the_first_missing_segment),
           cmocka_unit_test(test_wal_archive_list__tells_how_far_tails_reach),
           cmocka_unit_test(test_wal_timeline_next__sees_segments_and_tails),

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "fake/fault.h"
 #include "fake/folder.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
@@ -231,6 +232,10 @@ static void test_posix_put__sweeps_what_dead_writers_left(void **state)
     AUTO(store_free) Store *store = open_at(folder.path);
     assert_list(store, "");
     assert_int_equal(entries_of(test_path(&folder, ".tmp")), 2); /* readers sweep nothing */
+    StoreLeftovers left;
+    ASSERT_OK(store_leftovers(&left, store));
+    assert_int_equal(left.count, 2);
+    assert_true(left.oldest.us < clock_now().us - INT64_C(86400) * 1000000);
     ASSERT_OK(store_put_all(store, "k", TEXT("x")));
     assert_int_equal(entries_of(test_path(&folder, ".tmp")), 1);
     EntryInfo info;
