@@ -22,7 +22,8 @@ def arguments():
     p.add_argument('out', type=pathlib.Path)
     p.add_argument('--port', type=int, default=55430)
     p.add_argument('--compression', default='pglz', help='of page images, comma-separated: pglz,lz4,zstd')
-    p.add_argument('--scale', type=int, default=1)
+    p.add_argument('--scale', type=int, default=1, help='above 1 also what makes much WAL, of every resource manager')
+    p.add_argument('--wal-level', default='logical')
     p.add_argument('--pack', type=pathlib.Path)
     return p.parse_args()
 
@@ -234,6 +235,77 @@ def databases(server, link, version):
         query(link, 'DROP DATABASE other')
 
 
+def whole_databases(server, link, version):
+    """CREATE DATABASE both ways, a move between tablespaces, DROP."""
+    folder = server.args.out / 'space2'
+    folder.mkdir()
+    shutil.chown(folder, server.user)
+    query(link, f"CREATE TABLESPACE spare LOCATION '{folder}'")
+    databases(server, link, version)
+    query(link, 'CREATE DATABASE wandering')
+    query(link, 'ALTER DATABASE wandering SET TABLESPACE spare')
+    inside = server.connect('wandering')
+    run(inside, 'CREATE TABLE a (id int PRIMARY KEY);\nINSERT INTO a SELECT generate_series(1, 1000);\n'
+                'ALTER TABLE a SET TABLESPACE pg_default;\nVACUUM FULL a')
+    inside.close()
+    run(link, 'CREATE TABLE moved AS SELECT generate_series(1, 3000) AS id;\nALTER TABLE moved SET TABLESPACE spare;\n'
+              'INSERT INTO moved VALUES (1)')
+
+
+SUBTRANSACTIONS = """
+DO $$ BEGIN
+    CREATE TEMP TABLE IF NOT EXISTS apart (id int);
+    FOR i IN 1..33000 LOOP BEGIN INSERT INTO apart VALUES (i); EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP;
+END $$
+"""
+
+THOROUGH = """
+VACUUM FULL pg_class;
+CREATE TABLE shrinking AS SELECT g AS id, repeat('s', 100) AS body FROM generate_series(1, 5000) g;
+CREATE INDEX ON shrinking (id);
+CREATE INDEX ON shrinking USING hash (body);
+DELETE FROM shrinking WHERE id > 100;
+VACUUM shrinking;
+INSERT INTO shrinking SELECT g, 'again' FROM generate_series(1, 2000) g;
+CREATE MATERIALIZED VIEW seen AS SELECT id FROM shrinking;
+REFRESH MATERIALIZED VIEW seen;
+CREATE INDEX CONCURRENTLY ON shrinking (body, id);
+CREATE UNLOGGED TABLE unlogged AS SELECT generate_series(1, 1000) AS id;
+ALTER TABLE unlogged SET LOGGED;
+UPDATE shrinking SET body = 'changed';
+DELETE FROM shrinking WHERE id % 2 = 0;
+CREATE TABLE cut AS SELECT * FROM shrinking;
+BEGIN;
+SAVEPOINT one;
+TRUNCATE cut;
+SAVEPOINT two;
+DROP MATERIALIZED VIEW seen;
+ROLLBACK TO one;
+DELETE FROM cut;
+COMMIT;
+CREATE SCHEMA s;
+DO $$ BEGIN FOR i IN 1..300 LOOP EXECUTE 'CREATE TABLE s.t' || i || ' (id int)'; END LOOP; END $$;
+DROP SCHEMA s CASCADE;
+ALTER SEQUENCE counter RESTART;
+SELECT lo_create(4242);
+SELECT lo_put(4242, 0, repeat('large', 2000)::bytea);
+VACUUM (FREEZE) parent;
+BEGIN;
+UPDATE shrinking SET body = 'prepared' WHERE id < 300;
+DROP TABLE cut;
+PREPARE TRANSACTION 'two-phased';
+COMMIT PREPARED 'two-phased'
+"""
+
+
+def thorough(link):
+    """What the work at scale 1 leaves out because it makes much WAL: with it, every resource manager writes."""
+    run(link, THOROUGH)
+    query(link, SUBTRANSACTIONS)
+    if query(link, "SELECT count(*) FROM pg_available_extensions WHERE name = 'bloom'"):
+        run(link, 'CREATE EXTENSION bloom;\nCREATE INDEX ON parent USING bloom (id)')
+
+
 def promote(server, facts):
     """A copy of the stopped cluster recovers from the archive and becomes timeline 2 inside a segment."""
     copy = Server(server.args, 'promoted')
@@ -261,7 +333,7 @@ def make(args, facts):
         for folder in (args.out, args.out / 'archive'):
             shutil.chown(folder, 'postgres')
     server.program('initdb', '-D', server.data, '--wal-segsize=1', '--no-sync', '-k', '-A', 'trust', '-U', server.user)
-    server.set(fsync='off', wal_level='logical', max_prepared_transactions=8, max_wal_senders=4, archive_mode='on',
+    server.set(fsync='off', wal_level=args.wal_level, max_prepared_transactions=8, max_wal_senders=4, archive_mode='on',
                archive_command=f'cp %p {args.out}/archive/%f', track_commit_timestamp='on',
                full_page_writes='off' if args.scale == 1 else 'on',  # images make up most of the bytes
                max_connections=40, autovacuum='off', log_min_messages='log',
@@ -281,9 +353,8 @@ def make(args, facts):
     tablespaces(server, link, facts)
     borders(link, args.scale)
     if args.scale > 1:
-        databases(server, link, version)
-        query(link, 'VACUUM FULL pg_class')
-        run(link, 'CREATE EXTENSION bloom;\nCREATE INDEX ON parent USING bloom (id)')
+        whole_databases(server, link, version)
+        thorough(link)
     backup(server, link, facts)
     query(link, "SELECT pg_create_restore_point('after the work')")
     query(link, 'SELECT pg_switch_wal()')

@@ -8,8 +8,13 @@
  * archive_probe plan DIR ROLE FROM TLI END URL...
  *                                       writes DIR/pgstrata.plan: role clone, owner or standby; the branch to timeline
  *                                       TLI from LSN FROM on; END is its last known segment's name, or "none"
+ * archive_probe changes FROM TO TLI WAL URL
+ *                                       prints the map of changes between two LSNs of the branch that ends in TLI; WAL is
+ *                                       a pg_wal folder or "none". Lines: "fault TEXT", "database SPACE/DB",
+ *                                       "SPACE/DB/FILE LIMIT FIRST+COUNT...", with "-" for no limit
  * Exit status 1 with the error.
  */
+#include "archive/change_map.h"
 #include "base/text.h"
 #include "cluster/cluster.h"
 #include "os/clock.h"
@@ -19,6 +24,7 @@
 #include "repo/plan.h"
 #include "repo/wal_archive.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +114,53 @@ static Err *plan_write(char **args, size_t count)
     return file_write_durable(path_join(args[0], PLAN_FILE_NAME, arena), buf_span(&text), 0644);
 }
 
+static void changes_print(WalChanges *map)
+{
+    size_t count;
+    const WalDatabase *const databases = wal_changes_databases(map, &count);
+    if (wal_changes_fault(map))
+        printf("fault %s\n", wal_changes_fault(map));
+    for (size_t i = 0; i < count; i++)
+        printf("database %" PRIu32 "/%" PRIu32 "\n", databases[i].tablespace.id, databases[i].database.id);
+    for (size_t i = 0; i < wal_changes_count(map); i++) {
+        const WalChange *const change = wal_changes_at(map, i);
+        printf("%" PRIu32 "/%" PRIu32 "/%" PRIu32 " ", change->file.tablespace.id, change->file.database.id,
+               change->file.number.id);
+        if (change->limit == WAL_NO_LIMIT)
+            printf("-");
+        else
+            printf("%" PRIu32, change->limit);
+        NumberRun run = {0, 0};
+        while (number_set_next(&run, &change->blocks, run.first + run.count))
+            printf(" %" PRIu32 "+%" PRIu32, run.first, run.count);
+        printf("\n");
+    }
+}
+
+static Err *changes(char **args)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(repo_set_free) RepoSet *set = NULL;
+    AUTO(wal_changes_free) WalChanges *map = NULL;
+    Generation generation;
+    WalArchive archive;
+    Lineage lineage;
+    ChangeRange range = {.generation = &generation,
+                         .archive = &archive,
+                         .lineage = &lineage,
+                         .wal_folder = text_equal(args[3], "none") ? NULL : args[3]};
+    TRY(lsn_parse(&range.from, args[0]));
+    TRY(lsn_parse(&range.to, args[1]));
+    TRY(repos_init(&set, args + 4, 1));
+    range.repo = set->repos[0];
+    TRY(generation_latest(&generation, set, "main"));
+    TRY(wal_archive_list(&archive, range.repo, &generation, arena));
+    TRY(lineage_load(&lineage, range.repo, &generation, (Timeline){(uint32_t)atoi(args[2])}, arena));
+    TRY(change_map_make(&map, &range));
+    changes_print(map);
+    return NULL;
+}
+
 int main(int count, char **args)
 {
     AUTO(err_free) Err *err = NULL;
@@ -115,8 +168,11 @@ int main(int count, char **args)
         err = init(args + 2, (size_t)count - 2);
     else if (count >= 8 && text_equal(args[1], "plan"))
         err = plan_write(args + 2, (size_t)count - 2);
+    else if (count == 7 && text_equal(args[1], "changes"))
+        err = changes(args + 2);
     else
-        err = ERR(USAGE, "init PGDATA URL... | plan DIR ROLE FROM TLI END URL...");
+        err = ERR(USAGE,
+                  "init PGDATA URL... | plan DIR ROLE FROM TLI END URL... | changes FROM TO TLI WAL URL");
     if (err)
         fprintf(stderr, "%s [%s]\n%s\n", err_text(err), err_code(err), err_hint_text(err));
     return err ? 1 : 0;

@@ -8,17 +8,9 @@ major: pg_waldump where there is one, else the server with pg_walinspect (15 and
 count: every checksum right, no break in the chain, all segments read to their end. Prints one line; exit status 1 when
 anything differs.
 """
-import argparse, json, os, pathlib, re, shutil, subprocess, sys
+import argparse, json, os, pathlib, shutil, subprocess, sys
 
-MANAGERS = ('XLOG Transaction Storage CLOG Database Tablespace MultiXact RelMap Standby Heap2 Heap Btree Hash Gin Gist '
-            'Sequence SPGist BRIN CommitTs ReplicationOrigin Generic LogicalMessage').split()
-FORKS = ['main', 'fsm', 'vm', 'init']
-
-
-def number(lsn):
-    high, low = lsn.split('/')
-    return int(high, 16) << 32 | int(low, 16)
-
+import judge
 
 def ours(program, segments):
     """{start: (end, prev, manager, length, xid, [(id, file, fork, block, image)])} and the closing lines."""
@@ -43,29 +35,6 @@ def our_block(text):
     return int(ident), file, int(fork), int(block), image or None
 
 
-RECORD = re.compile(r'rmgr: (\S+) +len \(rec/tot\): +\d+/ *(\d+), tx: +(\d+), lsn: ([0-9A-F/]+), prev ([0-9A-F/]+),')
-BLOCK = re.compile(r'\s+blkref #(\d+): rel ([\d/]+) fork (\w+) blk (\d+)(?: \((FPW[^)]*)\); hole: offset: (\d+), length: '
-                   r'(\d+)(?:, compression saved: (\d+))?)?')
-
-
-def waldump(program, archive, first, last):
-    """The same dictionary without ends, from pg_waldump."""
-    done = subprocess.run([program, '-b', '-p', archive, first, last], capture_output=True, text=True)
-    records, blocks = {}, []
-    for line in done.stdout.splitlines():
-        if found := RECORD.match(line):
-            manager, length, xid, start, prev = found.groups()
-            blocks = []
-            records[number(start)] = (None, number(prev), MANAGERS.index(manager), int(length), int(xid), blocks)
-        elif found := BLOCK.match(line):
-            ident, file, fork, block, image, offset, hole, saved = found.groups()
-            blocks.append((int(ident), file, FORKS.index(fork), int(block),
-                           (int(offset), int(hole), int(saved or 0)) if image else None))
-        elif 'blkref' in line:
-            raise ValueError(f'not understood: {line}')
-    return records, done.stderr.strip()
-
-
 def walinspect(args, first, last):
     """The same from SQL, on the cluster of the folder, which gets its archived segments back."""
     import psycopg2
@@ -82,15 +51,7 @@ def walinspect(args, first, last):
         link = psycopg2.connect(host=str(args.folder), port=args.port, dbname='postgres', user=data.owner())
         link.autocommit = True
         cursor = link.cursor()
-        cursor.execute('CREATE EXTENSION IF NOT EXISTS pg_walinspect')
-        cursor.execute('SELECT start_lsn, end_lsn, prev_lsn, resource_manager, record_length, xid::text FROM '
-                       'pg_get_wal_records_info(%s, %s)', (first, last))
-        records = {number(start): (number(end), number(prev), MANAGERS.index(manager), length, int(xid), [])
-                   for start, end, prev, manager, length, xid in cursor.fetchall()}
-        cursor.execute('SELECT start_lsn, block_id, reltablespace, reldatabase, relfilenode, relforknumber, '
-                       'relblocknumber, block_fpi_length FROM pg_get_wal_block_info(%s, %s) ORDER BY 1, 2', (first, last))
-        for start, ident, space, database, file, fork, block, image in cursor.fetchall():
-            records[number(start)][5].append((ident, f'{space}/{database}/{file}', fork, block, image or None))
+        records = judge.records_by_walinspect(cursor, first, last)
         link.close()
     finally:
         subprocess.run([*ctl, '-m', 'fast', 'stop'], check=True, stdout=subprocess.DEVNULL, cwd=args.folder)
@@ -114,37 +75,37 @@ def main():
     faults += [note for note in notes if note.startswith('unread') and not note.startswith('unread 0')]
 
     if (args.bin / 'pg_waldump').exists():
-        judge = 'pg_waldump'
-        theirs, _ = waldump(args.bin / 'pg_waldump', archive, segments[0].name, segments[-1].name)
+        name = 'pg_waldump'
+        theirs = judge.records_by_waldump(args.bin / 'pg_waldump', archive, segments[0].name, segments[-1].name)
     elif facts['version'] >= 15:
-        judge = 'pg_walinspect'
+        name = 'pg_walinspect'
         first_lsn, last_lsn = min(mine), max(end for end, *_ in mine.values())
         theirs = walinspect(args, *(f'{at >> 32:X}/{at & 0xFFFFFFFF:X}' for at in (first_lsn, last_lsn)))
     else:
-        judge, theirs = 'checksums and chain only', None
+        name, theirs = 'checksums and chain only', None
 
     if theirs is not None:
-        faults += compare(mine, theirs, judge)
+        faults += compare(mine, theirs, name)
     managers = {record[2] for record in mine.values()}
     images = sum(1 for record in mine.values() for block in record[5] if block[4])
     print(f'{facts["version"]}: {len(mine)} records, {sum(len(r[5]) for r in mine.values())} block references, {images} '
-          f'images, {len(managers)} managers, {len(segments)} segments, {judge}: {len(faults)} differences')
+          f'images, {len(managers)} managers, {len(segments)} segments, {name}: {len(faults)} differences')
     print('\n'.join(faults[:10]), end='\n' if faults else '')
     return bool(faults)
 
 
-def compare(mine, theirs, judge):
-    faults = [f'{judge} alone has {at:X}' for at in theirs.keys() - mine.keys()]
+def compare(mine, theirs, name):
+    faults = [f'{name} alone has {at:X}' for at in theirs.keys() - mine.keys()]
     faults += [f'only we have {at:X}' for at in mine.keys() - theirs.keys()]
     for at in mine.keys() & theirs.keys():
-        our, their = list(mine[at]), list(theirs[at])
-        if their[0] is None:
-            our[0] = None
-        if judge == 'pg_walinspect':  # it tells the stored bytes of an image only, and not of all
-            our[5] = [block[:4] for block in our[5]]
-            their[5] = [block[:4] for block in their[5]]
-        if our != their:
-            faults.append(f'{at:X}: ours {our}, theirs {their}')
+        their = theirs[at]
+        end, prev, manager, length, xid, blocks = mine[at]
+        images = their.end is None  # pg_walinspect tells the stored bytes of an image only, and not of all
+        our = ((end if their.end else None), prev, manager, length, xid, [block if images else block[:4] for block in blocks])
+        told = (their.end, their.prev, their.manager, their.length, their.xid,
+                [block if images else block[:4] for block in their.blocks])
+        if our != told:
+            faults.append(f'{at:X}: ours {our}, theirs {told}')
     return faults
 
 
