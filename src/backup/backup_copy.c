@@ -440,7 +440,8 @@ void backup_packs_keep(Backup *backup, const PackWriter *packs)
         const PackUse use = {.label = backup->record.label,
                              .pack = written[i].pack,
                              .stored_bytes = written[i].summary.stored_bytes,
-                             .live_bytes = written[i].summary.stored_bytes,
+                             .plain_bytes = written[i].summary.plain_bytes,
+                             .live_bytes = written[i].summary.plain_bytes,
                              .sha256 = written[i].summary.sha256};
         buf_add(&backup->packs, &use, sizeof use);
         backup->record.stored_bytes += use.stored_bytes;
@@ -453,7 +454,7 @@ Err *backup_copy(Backup *backup)
     progress_phase(backup->progress, "listing");
     TRY(large_files_find(&copy));
     progress_phase(backup->progress, "copying");
-    PlaceWriter places = {backup->own_packs, backup->record.label};
+    PlaceWriter places = {.packs = backup->own_packs, .label = backup->record.label};
     copy.manifest = manifest_writer_new(place_leaf_out(&places));
     TRY(pool_run(&(PoolSpec){.workers = (size_t)backup->cluster->jobs,
                              .arg = &copy,

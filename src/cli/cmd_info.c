@@ -208,6 +208,13 @@ static void show_bad_pages(Output *output, const BackupRecord *record)
                     record->bad_pages[i].relation);
 }
 
+static void show_draw(Output *output, const InfoDraw *draw)
+{
+    const uint64_t percent = draw->plain_bytes ? draw->live_bytes * 100 / draw->plain_bytes : 0;
+    output_text(output, "  draws on  %s: %zu pack%s, %s, %" PRIu64 "%% of it live\n", draw->label.text,
+                draw->packs, draw->packs == 1 ? "" : "s", size_text(draw->stored_bytes).text, percent);
+}
+
 static void show_details(Output *output, const InfoBackup *backup, const InfoDetails *details)
 {
     const BackupRecord *const record = &backup->record;
@@ -231,10 +238,7 @@ static void show_details(Output *output, const InfoBackup *backup, const InfoDet
                 size_text(record->size_bytes).text, record->files, record->files == 1 ? "" : "s",
                 size_text(backup->entry.stored_bytes).text);
     for (size_t i = 0; i < details->draw_count; i++)
-        output_text(output, "  draws on  %s: %zu pack%s, %s, %s of it live\n", details->draws[i].label.text,
-                    details->draws[i].packs, details->draws[i].packs == 1 ? "" : "s",
-                    size_text(details->draws[i].stored_bytes).text,
-                    size_text(details->draws[i].live_bytes).text);
+        show_draw(output, &details->draws[i]);
     for (size_t i = 0; i < details->tablespaces.count; i++)
         output_text(output, "  tablespace %" PRIu32 ": %s\n", details->tablespaces.links[i].tablespace.id,
                     details->tablespaces.links[i].path);

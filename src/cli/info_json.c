@@ -73,6 +73,7 @@ static void set_details(json_t *to, const InfoDetails *details)
         set_text(draw, "label", details->draws[i].label.text);
         set_count(draw, "packs", details->draws[i].packs);
         set_count(draw, "stored_bytes", details->draws[i].stored_bytes);
+        set_count(draw, "plain_bytes", details->draws[i].plain_bytes);
         set_count(draw, "live_bytes", details->draws[i].live_bytes);
         json_array_append_new(draws, draw);
     }

@@ -15,6 +15,7 @@ static void draw_add(Buf *draws, const PackUse *use)
     }
     last->packs++;
     last->stored_bytes += use->stored_bytes;
+    last->plain_bytes += use->plain_bytes;
     last->live_bytes += use->live_bytes;
 }
 

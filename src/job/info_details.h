@@ -12,7 +12,8 @@ typedef struct InfoDraw {
     BackupLabel label;
     size_t packs;
     uint64_t stored_bytes;
-    uint64_t live_bytes;
+    uint64_t plain_bytes; /* what the packs hold */
+    uint64_t live_bytes;  /* what of it this backup needs */
 } InfoDraw;
 
 typedef struct InfoDetails {

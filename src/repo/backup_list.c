@@ -31,9 +31,12 @@ Err *backup_packs_write(RepoSet *set, const KeyRoot *root, BackupLabel label, Pa
     for (size_t i = 0; i < packs.count; i++) {
         const PackUse *const use = &packs.uses[i];
         assert(i == 0 || use_compare(use - 1, use) < 0);
-        buf_addf(&plain, "{\"label\":\"%s\",\"pack\":%u,\"stored\":%llu,\"live\":%llu,\"sha256\":\"%s\"}\n",
-                 use->label.text, use->pack, (unsigned long long)use->stored_bytes,
-                 (unsigned long long)use->live_bytes, sha256_text(&use->sha256).text);
+        buf_addf(
+            &plain,
+            "{\"label\":\"%s\",\"pack\":%u,\"stored\":%llu,\"plain\":%llu,\"live\":%llu,\"sha256\":\"%s\"}\n",
+            use->label.text, use->pack, (unsigned long long)use->stored_bytes,
+            (unsigned long long)use->plain_bytes, (unsigned long long)use->live_bytes,
+            sha256_text(&use->sha256).text);
     }
     if (plain.len > JSON_OBJECT_MAX)
         return ERR(LIMIT, "backup %s draws on %zu packs, too many for one list", label.text, packs.count);
@@ -68,11 +71,12 @@ static Err *use_read(PackUse *out, JsonReader *reader)
         .label = json_read_label(reader, "label"),
         .pack = (uint32_t)json_read_int(reader, "pack", 1, PACK_NUMBER_MAX),
         .stored_bytes = json_read_size(reader, "stored"),
+        .plain_bytes = (uint64_t)json_read_int(reader, "plain", 0, PACK_PLAIN_MAX),
         .live_bytes = json_read_size(reader, "live"),
         .sha256 = json_read_sha256(reader, "sha256"),
     };
-    if (use.live_bytes > use.stored_bytes)
-        json_read_fault(reader, "more bytes live than stored");
+    if (use.live_bytes > use.plain_bytes)
+        json_read_fault(reader, "more bytes are live than it holds");
     TRY(json_read_end(reader));
     *out = use;
     return NULL;

@@ -34,7 +34,8 @@ typedef struct PackUse {
     BackupLabel label; /* the backup that wrote it */
     uint32_t pack;
     uint64_t stored_bytes; /* of the object */
-    uint64_t live_bytes;   /* stored bytes of the frames this backup needs */
+    uint64_t plain_bytes;  /* what it holds */
+    uint64_t live_bytes;   /* of these, what this backup's files, manifest and side data are made of */
     Sha256 sha256;         /* of the object up to its SHA field: container.h */
 } PackUse;
 

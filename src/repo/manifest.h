@@ -9,6 +9,11 @@
  * refers to an unchanged leaf where it lies. The root lists the leaves by path range and is stored the same way; the
  * backup object holds the root's place. Writer and reader stream: memory is a leaf, the root and one entry's extents.
  *
+ * A manifest made upon an older one gets all entries, as any other, and the older one's list of leaves. Its writer ends
+ * a leaf where an older one begins, and a leaf that comes out byte for byte as an older one is not stored again. So
+ * nobody has to know which leaves are unchanged, and none is kept by mistake. Leaves do not dwindle over a chain of
+ * such manifests: one that is less than half full is ended only when what follows would not fit into it.
+ *
  * Extents cover a file's blocks in order without overlap; blocks no extent covers are zeros. The file's size cuts the
  * last block. Paths are relative to the data directory; a tablespace's files stand below pg_tblspc/<oid>/. A path that
  * is not UTF-8 is written in hexadecimal (field "path_hex").
@@ -53,15 +58,26 @@ typedef struct ManifestEntry {
     size_t extent_count;
 } ManifestEntry;
 
+/* A leaf as its root lists it. */
+typedef struct ManifestLeaf {
+    PlainPlace place;
+    const char *first, *last; /* paths of its first and last line */
+    uint32_t lines;
+} ManifestLeaf;
+
 /* Where the writer puts a finished leaf or root: the job appends it to a pack and says where it went (label, pack and
  * offset; length and hash the writer knows). */
 typedef struct LeafOut {
     Err *(*put)(void *arg, PlainPlace *out, Span bytes);
     void *arg;
+    Err *(*keep)(void *arg, const PlainPlace *place); /* an older leaf serves as it lies; may be NULL */
 } LeafOut;
 
 typedef struct ManifestWriter ManifestWriter;
 MUST ManifestWriter *manifest_writer_new(LeafOut out);
+/* Makes the manifest upon an older one with these leaves (manifest_leaves()), which must outlive the writer. Before the
+ * first entry. */
+void manifest_writer_reuse(ManifestWriter *writer, const ManifestLeaf *leaves, size_t count);
 /* Entries in strictly ascending bytewise path order. Another order, or an entry that the reader would refuse, is BUG;
  * LIMIT: more extents than EXTENTS_PER_ENTRY_MAX. */
 MUST Err *manifest_add(ManifestWriter *writer, const ManifestEntry *entry);
@@ -94,3 +110,5 @@ ManifestTotals manifest_totals(const ManifestReader *reader);
 /* The places of all leaves: with the root's, what the manifest itself draws on. */
 size_t manifest_leaf_count(const ManifestReader *reader);
 PlainPlace manifest_leaf_place(const ManifestReader *reader, size_t at);
+/* All leaves in path order, for manifest_writer_reuse(). They live as long as the reader. */
+const ManifestLeaf *manifest_leaves(const ManifestReader *reader, size_t *count);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * The root is read whole and its lines become LeafRefs; leaves are loaded one at a time. Everything is checked against
+ * The root is read whole and its lines become ManifestLeafs; leaves are loaded one at a time. Everything is checked against
  * what the root announced: the leaf's hash, its first and last path, its lines, and at the end the totals.
  */
 #include "repo/manifest_priv.h"
@@ -15,12 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct LeafRef {
-    PlainPlace place;
-    const char *first, *last; /* paths */
-    uint32_t lines;
-} LeafRef;
-
 typedef struct LabelList {
     const BackupLabel *labels;
     size_t count;
@@ -29,7 +23,7 @@ typedef struct LabelList {
 struct ManifestReader {
     LeafIn in;
     Arena *arena; /* lives as long as the reader: root, links */
-    LeafRef *leaves;
+    ManifestLeaf *leaves;
     size_t leaf_count;
     ManifestTotals announced, seen;
 
@@ -79,6 +73,12 @@ PlainPlace manifest_leaf_place(const ManifestReader *reader, size_t at)
     return reader->leaves[at].place;
 }
 
+const ManifestLeaf *manifest_leaves(const ManifestReader *reader, size_t *count)
+{
+    *count = reader->leaf_count;
+    return reader->leaves;
+}
+
 static LabelList labels_read(JsonReader *json, Arena *arena)
 {
     const json_t *const array = json_read_array(json, "labels");
@@ -103,9 +103,9 @@ static void version_read(JsonReader *json, const char *name)
                           json->what, (long long)version, MANIFEST_VERSION);
 }
 
-static Err *leaf_ref_read(LeafRef *out, JsonReader *json, const LabelList *labels, Arena *arena)
+static Err *leaf_ref_read(ManifestLeaf *out, JsonReader *json, const LabelList *labels, Arena *arena)
 {
-    LeafRef ref = {
+    ManifestLeaf ref = {
         .first = json_read_raw(json, "first", arena),
         .last = json_read_raw(json, "last", arena),
         .lines = (uint32_t)json_read_int(json, "lines", 1, LEAF_PLAIN_MAX),
@@ -136,9 +136,10 @@ static Err *leaf_refs_read(ManifestReader *reader, JsonLines *lines, const Label
             reader->leaves = mem_resize(reader->leaves, room * sizeof *reader->leaves);
         }
         JsonReader json = json_lines_read(lines, line);
-        LeafRef ref = {0};
+        ManifestLeaf ref = {0};
         TRY(leaf_ref_read(&ref, &json, labels, reader->arena));
-        const LeafRef *const before = reader->leaf_count ? &reader->leaves[reader->leaf_count - 1] : NULL;
+        const ManifestLeaf *const before =
+            reader->leaf_count ? &reader->leaves[reader->leaf_count - 1] : NULL;
         if (strcmp(ref.first, ref.last) > 0 || (before && strcmp(before->last, ref.first) > 0))
             return ERR(CORRUPT, "%s, line %u: leaves stand out of path order", lines->what, lines->line);
         reader->leaves[reader->leaf_count++] = ref;
@@ -190,7 +191,7 @@ Err *manifest_open(ManifestReader **out, LeafIn in, const PlainPlace *root)
 
 static Err *leaf_load(ManifestReader *reader)
 {
-    const LeafRef *const ref = &reader->leaves[reader->leaf];
+    const ManifestLeaf *const ref = &reader->leaves[reader->leaf];
     snprintf(reader->what, sizeof reader->what, "manifest leaf in %s", place_text(&ref->place).text);
     buf_clear(&reader->leaf_bytes);
     TRY_AS(reader->in.get(reader->in.arg, &reader->leaf_bytes, &ref->place), "reading the %s", reader->what);
@@ -213,7 +214,7 @@ static Err *leaf_check_end(const ManifestReader *reader)
 {
     if (!reader->leaf)
         return NULL;
-    const LeafRef *const ref = &reader->leaves[reader->leaf - 1];
+    const ManifestLeaf *const ref = &reader->leaves[reader->leaf - 1];
     if (reader->lines.line - 1 != ref->lines)
         return ERR(CORRUPT, "%s has %u entries, its root says %u", reader->what, reader->lines.line - 1,
                    ref->lines);

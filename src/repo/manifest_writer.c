@@ -2,8 +2,15 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * The lines of a leaf are collected, because its first line lists the labels that they use. A line that no longer fits
- * closes the leaf and is made again for the next one, whose labels have other numbers.
+ * The lines of a leaf are collected, because its first line lists the labels that they use. An entry that no longer
+ * fits closes the leaf and is made again for the next one, whose labels have other numbers. So only an entry that is
+ * larger than a leaf goes on in another one, and it begins at the begin of its first: whatever changes before it, its
+ * leaves come out the same.
+ *
+ * Where leaves end decides how much of an older manifest comes out again. With older leaves, one is also ended where an
+ * older one begins, if it is half full or what begins there would not fit into it (leaf_ends_here). Then every leaf but
+ * the last is half full or, with the next one, more than full: there are at most twice as many as there must be. And
+ * what one change makes too much goes into a small leaf of its own instead of pushing all that follows along.
  */
 #include "repo/manifest_priv.h"
 
@@ -34,6 +41,9 @@ struct ManifestWriter {
     Buf root_lines;
     uint64_t leaves;
     ManifestTotals totals;
+    const ManifestLeaf *older;
+    size_t older_count;
+    size_t older_next; /* the first that begins behind the last entry */
 };
 
 ManifestWriter *manifest_writer_new(LeafOut out)
@@ -41,6 +51,13 @@ ManifestWriter *manifest_writer_new(LeafOut out)
     ManifestWriter *writer = mem_new(sizeof *writer);
     writer->out = out;
     return writer;
+}
+
+void manifest_writer_reuse(ManifestWriter *writer, const ManifestLeaf *leaves, size_t count)
+{
+    assert(!writer->totals.entries);
+    writer->older = leaves;
+    writer->older_count = count;
 }
 
 void manifest_writer_free(ManifestWriter **writer)
@@ -205,9 +222,9 @@ static void line_make(Buf *to, LabelTable *labels, const LinePart *part)
     buf_add_text(to, "}\n");
 }
 
-/* A leaf or root: its first line, then the lines. */
-static Err *whole_put(PlainPlace *out, ManifestWriter *writer, const char *first_line,
-                      const LabelTable *labels, const Buf *lines)
+/* A leaf or root in writer->whole: its first line, then the lines. Label, pack and offset are still to come. */
+static PlainPlace whole_make(ManifestWriter *writer, const char *first_line, const LabelTable *labels,
+                             const Buf *lines)
 {
     Buf *const whole = &writer->whole;
     buf_clear(whole);
@@ -217,33 +234,63 @@ static Err *whole_put(PlainPlace *out, ManifestWriter *writer, const char *first
         buf_addf(whole, "%s\"%s\"", i ? "," : "", labels->labels[i].text);
     buf_add_text(whole, "]}\n");
     buf_add(whole, lines->data, lines->len);
-    PlainPlace place = {0};
-    TRY(writer->out.put(writer->out.arg, &place, buf_span(whole)));
-    place.size_bytes = whole->len;
-    place.hash = hash128_of(buf_span(whole));
-    *out = place;
+    return (PlainPlace){.size_bytes = whole->len, .hash = hash128_of(buf_span(whole))};
+}
+
+static Err *whole_put(PlainPlace *place, ManifestWriter *writer)
+{
+    PlainPlace put = {0};
+    TRY(writer->out.put(writer->out.arg, &put, buf_span(&writer->whole)));
+    place->label = put.label;
+    place->pack = put.pack;
+    place->offset = put.offset;
     return NULL;
 }
 
-static Err *leaf_flush(ManifestWriter *writer)
+/* The older leaf with the same bytes as `made`; NULL when there is none. An entry in many leaves begins all of them. */
+static const ManifestLeaf *older_find(const ManifestWriter *writer, const PlainPlace *made)
 {
-    if (!writer->leaf_lines)
-        return NULL;
-    PlainPlace place;
-    TRY(whole_put(&place, writer, "{\"leaf\":1", &writer->labels, &writer->lines));
+    for (size_t i = writer->older_next; i > 0; i--) {
+        const ManifestLeaf *const leaf = &writer->older[i - 1];
+        const int order = strcmp(leaf->first, writer->first_path);
+        if (order < 0)
+            return NULL;
+        if (order == 0 && leaf->place.size_bytes == made->size_bytes &&
+            hash128_equal(&leaf->place.hash, &made->hash))
+            return leaf;
+    }
+    return NULL;
+}
 
+static void root_line_add(ManifestWriter *writer, const char *last_path, const PlainPlace *place)
+{
     Buf *const to = &writer->root_lines;
     buf_add_text(to, "{");
     add_text_field(to, "first", writer->first_path);
     buf_add_text(to, ",");
-    add_text_field(to, "last", writer->last_path);
+    add_text_field(to, "last", last_path);
     add_number_field(to, ",\"lines\":", writer->leaf_lines);
-    add_number_field(to, ",\"label\":", label_number(&writer->root_labels, &place.label));
-    add_number_field(to, ",\"pack\":", place.pack);
-    add_number_field(to, ",\"offset\":", place.offset);
-    add_number_field(to, ",\"size\":", place.size_bytes);
-    buf_addf(to, ",\"hash\":\"%s\"}\n", hash128_text(&place.hash).text);
+    add_number_field(to, ",\"label\":", label_number(&writer->root_labels, &place->label));
+    add_number_field(to, ",\"pack\":", place->pack);
+    add_number_field(to, ",\"offset\":", place->offset);
+    add_number_field(to, ",\"size\":", place->size_bytes);
+    buf_addf(to, ",\"hash\":\"%s\"}\n", hash128_text(&place->hash).text);
+}
 
+/* Ends the leaf; `last_path` is that of its last line. */
+static Err *leaf_flush(ManifestWriter *writer, const char *last_path)
+{
+    if (!writer->leaf_lines)
+        return NULL;
+    PlainPlace place = whole_make(writer, "{\"leaf\":1", &writer->labels, &writer->lines);
+    const ManifestLeaf *const older = older_find(writer, &place);
+    if (older)
+        place = older->place;
+    else
+        TRY(whole_put(&place, writer));
+    if (older && writer->out.keep)
+        TRY(writer->out.keep(writer->out.arg, &place));
+    root_line_add(writer, last_path, &place);
     writer->leaves++;
     writer->leaf_lines = 0;
     writer->labels.count = 0;
@@ -251,28 +298,66 @@ static Err *leaf_flush(ManifestWriter *writer)
     return NULL;
 }
 
-static bool line_fits(const ManifestWriter *writer)
+static size_t leaf_bytes(const ManifestWriter *writer)
 {
-    return FIRST_LINE_BYTES + writer->labels.count * LABEL_JSON_BYTES + writer->lines.len +
-               writer->line.len <=
-           LEAF_PLAIN_MAX;
+    return FIRST_LINE_BYTES + writer->labels.count * LABEL_JSON_BYTES + writer->lines.len;
 }
 
-static Err *line_add(ManifestWriter *writer, const LinePart *part)
+/* Is the leaf to be ended before `path`, because an older leaf begins here? */
+static bool leaf_ends_here(ManifestWriter *writer, const char *path)
+{
+    const ManifestLeaf *begun = NULL;
+    for (; writer->older_next < writer->older_count; writer->older_next++) {
+        const ManifestLeaf *const leaf = &writer->older[writer->older_next];
+        if (strcmp(leaf->first, path) > 0)
+            break;
+        if (!writer->older_next ||
+            strcmp(leaf[-1].last, leaf->first) != 0) /* else it goes on with an entry */
+            begun = leaf;
+    }
+    return begun && (leaf_bytes(writer) >= LEAF_PLAIN_MAX / 2 ||
+                     leaf_bytes(writer) + begun->place.size_bytes > LEAF_PLAIN_MAX);
+}
+
+/* Adds a line to the leaf if it fits. */
+static bool line_add(ManifestWriter *writer, const LinePart *part)
 {
     const size_t labels_before = writer->labels.count;
     line_make(&writer->line, &writer->labels, part);
-    if (!line_fits(writer)) {
+    if (leaf_bytes(writer) + writer->line.len > LEAF_PLAIN_MAX) {
         writer->labels.count = labels_before;
-        TRY(leaf_flush(writer));
-        line_make(&writer->line, &writer->labels, part);
-        assert(line_fits(writer));
+        return false;
     }
     if (!writer->leaf_lines)
         memcpy(writer->first_path, part->entry->path, strlen(part->entry->path) + 1);
     buf_add(&writer->lines, writer->line.data, writer->line.len);
     writer->leaf_lines++;
-    memcpy(writer->last_path, part->entry->path, strlen(part->entry->path) + 1);
+    return true;
+}
+
+static Err *lines_add(ManifestWriter *writer, const ManifestEntry *entry)
+{
+    const size_t labels_before = writer->labels.count, bytes_before = writer->lines.len;
+    uint64_t lines_before = writer->leaf_lines;
+    LinePart part = {.entry = entry};
+    for (bool is_done = false; !is_done;) {
+        const size_t left = entry->extent_count - part.first_extent;
+        part.extents = left < EXTENTS_PER_LINE ? left : EXTENTS_PER_LINE;
+        if (line_add(writer, &part)) {
+            part.first_extent += part.extents;
+            is_done = part.first_extent == entry->extent_count;
+        } else if (lines_before) { /* the whole entry goes into the next leaf */
+            writer->labels.count = labels_before;
+            buf_cut(&writer->lines, bytes_before);
+            writer->leaf_lines = lines_before;
+            TRY(leaf_flush(writer, writer->last_path));
+            lines_before = 0;
+            part.first_extent = 0;
+        } else {
+            assert(writer->leaf_lines); /* a line fits an empty leaf */
+            TRY(leaf_flush(writer, entry->path));
+        }
+    }
     return NULL;
 }
 
@@ -287,13 +372,10 @@ Err *manifest_add(ManifestWriter *writer, const ManifestEntry *entry)
         return ERR(LIMIT, "%s lies in %zu pieces, at most %d can be listed", entry->path, entry->extent_count,
                    EXTENTS_PER_ENTRY_MAX);
 
-    LinePart part = {.entry = entry};
-    do {
-        const size_t left = entry->extent_count - part.first_extent;
-        part.extents = left < EXTENTS_PER_LINE ? left : EXTENTS_PER_LINE;
-        TRY(line_add(writer, &part));
-        part.first_extent += part.extents;
-    } while (part.first_extent < entry->extent_count);
+    if (leaf_ends_here(writer, entry->path))
+        TRY(leaf_flush(writer, writer->last_path));
+    TRY(lines_add(writer, entry));
+    memcpy(writer->last_path, entry->path, strlen(entry->path) + 1);
     writer->totals.entries++;
     writer->totals.files += entry->kind == MANIFEST_FILE;
     writer->totals.size_bytes += entry->size_bytes;
@@ -302,7 +384,7 @@ Err *manifest_add(ManifestWriter *writer, const ManifestEntry *entry)
 
 Err *manifest_finish(PlainPlace *root, ManifestWriter *writer)
 {
-    TRY(leaf_flush(writer));
+    TRY(leaf_flush(writer, writer->last_path));
     char first_line[160];
     snprintf(first_line, sizeof first_line,
              "{\"root\":%d,\"leaves\":%llu,\"entries\":%llu,\"files\":%llu,\"size\":%llu", MANIFEST_VERSION,
@@ -312,5 +394,8 @@ Err *manifest_finish(PlainPlace *root, ManifestWriter *writer)
     if (first_line_bytes > MANIFEST_LINE_MAX || first_line_bytes + writer->root_lines.len > MANIFEST_ROOT_MAX)
         return ERR(LIMIT, "the manifest has %llu leaves of %zu labels, too many for one root",
                    (unsigned long long)writer->leaves, writer->root_labels.count);
-    return whole_put(root, writer, first_line, &writer->root_labels, &writer->root_lines);
+    PlainPlace place = whole_make(writer, first_line, &writer->root_labels, &writer->root_lines);
+    TRY(whole_put(&place, writer));
+    *root = place;
+    return NULL;
 }

@@ -35,6 +35,7 @@ typedef struct PackRun {
     uint64_t file_offset; /* a multiple of PAGE_BYTES */
     uint64_t file_bytes;  /* length of the file, as far as it is known */
     bool is_complete;     /* with these bytes the whole file has been read */
+    bool is_damaged;      /* among these pages is one that looks damaged */
 } PackRun;
 
 /* A pack that was written, for the backup's list of packs. */
@@ -57,7 +58,7 @@ typedef struct PackWriter PackWriter;
 
 MUST Err *pack_writer_new(PackWriter **out, const PackWriterSpec *spec);
 /* Adds 1 to FRAME_PLAIN_MAX bytes. Bytes that continue those of the call before (same path, next offset) extend its
- * run. Pages of zeros are not given to a pack: the manifest knows them. LIMIT: no pack number is left. */
+ * run, unless one of both is damaged: the rest of a file is not distrusted with its damaged pages. Pages of zeros are not given to a pack: the manifest knows them. LIMIT: no pack number is left. */
 MUST Err *pack_add(PackPlace *out, PackWriter *writer, const PackRun *run, Span bytes);
 /* Makes the last pack durable. The writer is empty then and may go on. */
 MUST Err *pack_finish(PackWriter *writer);
@@ -75,8 +76,8 @@ void pack_close(PackReader **reader);
 /* For container_read(), container_info() and container_frame_at(); lives as long as `reader`. */
 ContainerReader *pack_container(PackReader *reader);
 
-/* The hashes of `count` blocks in a row, the first of which begins at plain offset `offset`, all in one run. CORRUPT
- * when the pack has no such blocks. Compare with hash64_of(page, pack_seed(reader)). */
+/* The hashes of `count` blocks in a row, the first of which begins at plain offset `offset`; all of them are whole but
+ * the last, which may end its run. CORRUPT when the pack has no such blocks. Compare with hash64_of(page, pack_seed(reader)). */
 MUST Err *pack_page_hashes(uint64_t *out, const PackReader *reader, uint64_t offset, size_t count);
 uint64_t pack_seed(const PackReader *reader);
 
@@ -87,7 +88,7 @@ typedef struct PackRunEntry {
     uint64_t bytes;
     uint64_t plain_offset;
     uint64_t file_bytes;
-    bool is_complete;
+    bool is_complete, is_damaged;
 } PackRunEntry;
 
 /* Walks the runs in plain order. */

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { RUN_COMPLETE = 1 << 0, HASH_BYTES = 8 };
+enum { RUN_COMPLETE = 1 << 0, RUN_DAMAGED = 1 << 1, HASH_BYTES = 8 };
 
 static size_t prefix_common(const char *a, size_t a_len, const char *b, size_t b_len)
 {
@@ -23,7 +23,8 @@ void run_encode(Buf *files, RunWalk *walk, const PackRunEntry *entry)
     buf_add_u16(files, (uint16_t)shared);
     buf_add_u16(files, (uint16_t)(path_bytes - shared));
     buf_add(files, entry->path + shared, path_bytes - shared);
-    buf_add_u8(files, entry->is_complete ? RUN_COMPLETE : 0);
+    buf_add_u8(files,
+               (uint8_t)((entry->is_complete ? RUN_COMPLETE : 0) | (entry->is_damaged ? RUN_DAMAGED : 0)));
     buf_add_u32(files, (uint32_t)(entry->file_offset / PAGE_BYTES));
     buf_add_u32(files, (uint32_t)entry->bytes);
     buf_add_u64(files, entry->file_bytes);
@@ -58,11 +59,12 @@ Err *run_decode(PackRunEntry *out, RunWalk *walk, Dec *dec)
     PackRunEntry entry = {.path = walk->path, .plain_offset = walk->plain_offset};
     const unsigned flags = dec_u8(dec);
     entry.is_complete = flags & RUN_COMPLETE;
+    entry.is_damaged = flags & RUN_DAMAGED;
     entry.file_offset = (uint64_t)dec_u32(dec) * PAGE_BYTES;
     entry.bytes = dec_u32(dec);
     entry.file_bytes = dec_u64(dec);
     TRY(dec_end(dec, "list of files"));
-    if (flags & ~(unsigned)RUN_COMPLETE)
+    if (flags & ~(unsigned)(RUN_COMPLETE | RUN_DAMAGED))
         return ERR(UNSUPPORTED, "written by a newer pgstrata: flags %02x for \"%s\" are not known", flags,
                    entry.path);
     if (entry.bytes == 0 || entry.bytes > PACK_PLAIN_MAX)
@@ -85,6 +87,14 @@ static void mark_add(PackIndex *index, const RunWalk *walk, size_t at)
         index->marks =
             mem_resize(index->marks, (index->mark_count ? 2 * index->mark_count : 1) * sizeof(RunMark));
     index->marks[index->mark_count++] = (RunMark){walk->plain_offset, walk->first_hash, at};
+}
+
+Err *pack_sections_find(Span *files, Span *pages, const ContainerReader *container)
+{
+    if (!container_section_find(files, container, SECTION_FILES) ||
+        !container_section_find(pages, container, SECTION_PAGES))
+        return ERR(CORRUPT, "index has not both a list of files and page hashes");
+    return NULL;
 }
 
 Err *pack_index_decode(PackIndex *out, Span files, Span pages, uint64_t plain_bytes)
@@ -135,7 +145,17 @@ static const RunMark *mark_find(const PackIndex *index, uint64_t offset)
 
 static Err *no_such_blocks(uint64_t offset, size_t count)
 {
-    return ERR(CORRUPT, "pack has no run with %zu blocks at plain offset %lu", count, (unsigned long)offset);
+    return ERR(CORRUPT, "pack has no %zu blocks in a row at plain offset %lu", count, (unsigned long)offset);
+}
+
+/* Passes over the next run and returns its length. Paths play no part here: the walk began in the middle. */
+static uint64_t run_pass(Dec *dec)
+{
+    dec_skip(dec, 2);
+    dec_skip(dec, (size_t)dec_u16(dec) + 5);
+    const uint64_t bytes = dec_u32(dec);
+    dec_skip(dec, 8);
+    return bytes;
 }
 
 Err *pack_index_hashes(uint64_t *out, const PackIndex *index, uint64_t offset, size_t count)
@@ -143,19 +163,22 @@ Err *pack_index_hashes(uint64_t *out, const PackIndex *index, uint64_t offset, s
     if (offset >= index->plain_bytes)
         return no_such_blocks(offset, count);
     const RunMark *const mark = mark_find(index, offset);
-    /* Paths play no part here, so the walk begins in the middle, skips them, and knows only lengths. */
-    uint64_t run_begin = mark->plain_offset, first_hash = mark->first_hash, bytes = 0;
+    uint64_t run_begin = mark->plain_offset, first_hash = mark->first_hash;
     Dec dec = dec_begin(index->files);
-    for (dec.at = mark->at; dec_left(&dec) > 0; run_begin += bytes, first_hash += run_blocks(bytes)) {
-        dec_skip(&dec, 2);
-        dec_skip(&dec, (size_t)dec_u16(&dec) + 5);
-        bytes = dec_u32(&dec);
-        dec_skip(&dec, 8);
-        if (offset < run_begin + bytes)
-            break; /* always met: the runs cover all plain bytes */
+    dec.at = mark->at;
+    uint64_t bytes = run_pass(&dec);
+    while (offset >= run_begin + bytes) { /* ends: the runs cover all plain bytes */
+        run_begin += bytes;
+        first_hash += run_blocks(bytes);
+        bytes = run_pass(&dec);
     }
     const uint64_t block = (offset - run_begin) / PAGE_BYTES;
-    if ((offset - run_begin) % PAGE_BYTES != 0 || count > run_blocks(bytes) - block)
+    uint64_t there = run_blocks(bytes) - block;
+    while (there < count && bytes % PAGE_BYTES == 0 && dec_left(&dec) > 0) {
+        bytes = run_pass(&dec);
+        there += run_blocks(bytes);
+    }
+    if ((offset - run_begin) % PAGE_BYTES != 0 || count > there)
         return no_such_blocks(offset, count);
     for (size_t i = 0; i < count; i++)
         out[i] = get_u64(index->hashes.ptr + (first_hash + block + i) * HASH_BYTES);

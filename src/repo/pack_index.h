@@ -53,6 +53,8 @@ typedef struct PackIndex {
     size_t mark_count;
 } PackIndex;
 
+/* Both sections of an open pack, borrowed from it. CORRUPT when one is missing. */
+MUST Err *pack_sections_find(Span *files, Span *pages, const ContainerReader *container);
 /* Checks both sections whole against each other and the pack's plain length. `files` and `pages` are borrowed. */
 MUST Err *pack_index_decode(PackIndex *out, Span files, Span pages, uint64_t plain_bytes);
 void pack_index_done(PackIndex *index);

@@ -18,9 +18,7 @@ struct PackRuns {
 static Err *sections_decode(PackReader *reader)
 {
     Span files = {0}, pages = {0};
-    if (!container_section_find(&files, reader->container, SECTION_FILES) ||
-        !container_section_find(&pages, reader->container, SECTION_PAGES))
-        return ERR(CORRUPT, "index has not both a list of files and page hashes");
+    TRY(pack_sections_find(&files, &pages, reader->container));
     return pack_index_decode(&reader->index, files, pages,
                              container_info(reader->container)->summary.plain_bytes);
 }

@@ -144,7 +144,7 @@ static Err *frame_end(PackWriter *writer)
 /* Do these bytes go on where the run that waits ends? */
 static bool run_continues(const PackRunEntry *last, const PackRun *run)
 {
-    return last->bytes > 0 && last->bytes % PAGE_BYTES == 0 &&
+    return last->bytes > 0 && last->bytes % PAGE_BYTES == 0 && !last->is_damaged && !run->is_damaged &&
            last->file_offset + last->bytes == run->file_offset && run->path[0] != 0 &&
            strcmp(last->path, run->path) == 0;
 }
@@ -160,6 +160,7 @@ static void run_add(OpenPack *pack, const PackRun *run, Span bytes)
     pack->run.bytes += bytes.len;
     pack->run.file_bytes = run->file_bytes;
     pack->run.is_complete = run->is_complete;
+    pack->run.is_damaged = run->is_damaged;
     pages_encode(&pack->pages, bytes, pack->seed);
 }
 

@@ -58,12 +58,19 @@ Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span bytes
 static Err *leaf_put(void *arg, PlainPlace *out, Span bytes)
 {
     const PlaceWriter *const writer = arg;
-    return place_put(out, writer->packs, writer->label, bytes);
+    TRY(place_put(out, writer->packs, writer->label, bytes));
+    return writer->tally ? pack_tally_place(writer->tally, out) : NULL;
+}
+
+static Err *leaf_keep(void *arg, const PlainPlace *place)
+{
+    const PlaceWriter *const writer = arg;
+    return writer->tally ? pack_tally_place(writer->tally, place) : NULL;
 }
 
 LeafOut place_leaf_out(PlaceWriter *writer)
 {
-    return (LeafOut){leaf_put, writer};
+    return (LeafOut){.put = leaf_put, .arg = writer, .keep = leaf_keep};
 }
 
 PlaceReader *place_reader_new(Store *store, const KeyRoot *root)

@@ -13,6 +13,7 @@
 
 #include "repo/manifest.h"
 #include "repo/pack.h"
+#include "repo/pack_tally.h"
 
 /* Adds `bytes` in one piece of one pack and fills in the whole place. No bytes take no room: their place is the begin
  * of pack 1. LIMIT above MANIFEST_ROOT_MAX. */
@@ -22,6 +23,7 @@ MUST Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span 
 typedef struct PlaceWriter {
     PackWriter *packs;
     BackupLabel label;
+    PackTally *tally; /* counts leaves and root, older leaves that serve again included; may be NULL */
 } PlaceWriter;
 LeafOut place_leaf_out(PlaceWriter *writer);
 

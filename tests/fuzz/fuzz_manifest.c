@@ -117,7 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_add(&pack, root.data, root.len);
 
     AUTO(buf_done) Buf copied = {0};
-    AUTO(manifest_writer_free) ManifestWriter *copy = manifest_writer_new((LeafOut){bytes_put, &copied});
+    AUTO(manifest_writer_free)
+    ManifestWriter *copy = manifest_writer_new((LeafOut){.put = bytes_put, .arg = &copied});
     err = read_all(copy, &pack, &place);
     if (err)
         return 0;

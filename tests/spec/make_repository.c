@@ -85,6 +85,7 @@ typedef struct Backup {
     BackupLabel label, parent_label;
     PlainPlace parent_root;
     PackWriter *packs;
+    PackTally *tally;
     Counter packs_begun;
     uint64_t files, size_bytes;
 } Backup;
@@ -184,29 +185,42 @@ static Err *entry_add(ManifestWriter *writer, Backup *backup, const char *path)
     }
     entry.extents = (const Extent *)(const void *)extents.data;
     entry.extent_count = extents.len / sizeof(Extent);
+    TRY(pack_tally_entry(backup->tally, &entry));
     return manifest_add(writer, &entry);
+}
+
+static Err *parent_packs_know(Backup *backup)
+{
+    PackUses parent;
+    if (!backup->parent_folder)
+        return NULL;
+    TRY(backup_packs_load(&parent, backup->maker->set->repos[0], &backup->maker->generation.root,
+                          backup->parent_label, backup->maker->arena));
+    pack_tally_know(backup->tally, parent.uses, parent.count);
+    return NULL;
+}
+
+/* `parent` must outlive the writer. */
+static Err *parent_leaves_reuse(ManifestReader **parent, ManifestWriter *writer, const Backup *backup,
+                                LeafIn in)
+{
+    size_t count;
+    if (!backup->parent_folder)
+        return NULL;
+    TRY(manifest_open(parent, in, &backup->parent_root));
+    const ManifestLeaf *const leaves = manifest_leaves(*parent, &count);
+    manifest_writer_reuse(writer, leaves, count);
+    return NULL;
 }
 
 static Err *packs_commit(Backup *backup)
 {
-    size_t own = 0, parents = 0;
-    PackUses before = {0};
-    const Maker *const maker = backup->maker;
-    if (backup->parent_folder)
-        TRY(backup_packs_load(&before, maker->set->repos[0], &maker->generation.root, backup->parent_label,
-                              maker->arena));
+    size_t own = 0;
+    PackUses uses;
     const PackWritten *const written = pack_writer_packs(backup->packs, &own);
-    PackUse *uses = arena_alloc(maker->arena, (own + before.count) * sizeof *uses);
-    for (; parents < before.count; parents++)
-        uses[parents] = before.uses[parents];
-    for (size_t i = 0; i < own; i++)
-        uses[parents + i] = (PackUse){.label = backup->label,
-                                      .pack = written[i].pack,
-                                      .stored_bytes = written[i].summary.stored_bytes,
-                                      .live_bytes = written[i].summary.stored_bytes,
-                                      .sha256 = written[i].summary.sha256};
-    return backup_packs_write(maker->set, &maker->generation.root, backup->label,
-                              (PackUses){uses, own + before.count});
+    pack_tally_written(backup->tally, written, own);
+    TRY(pack_tally_uses(&uses, backup->tally));
+    return backup_packs_write(backup->maker->set, &backup->maker->generation.root, backup->label, uses);
 }
 
 static Err *record_commit(const Backup *backup, const PlainPlace *root, const SideItem *side)
@@ -253,16 +267,23 @@ static Err *backup_make(PlainPlace *root, Backup *backup)
                                  .codec = maker->codec,
                                  .level = codec_level_default(maker->codec)};
     AUTO(pack_writer_free) PackWriter *packs = NULL;
+    AUTO(pack_tally_free) PackTally *tally = pack_tally_new(backup->label);
+    AUTO(place_reader_free) PlaceReader *parent_places = place_reader_new(maker->set->stores[0], spec.root);
+    AUTO(manifest_close) ManifestReader *parent = NULL;
     TRY(pack_writer_new(&packs, &spec));
     backup->packs = packs;
-    PlaceWriter places = {packs, backup->label};
+    backup->tally = tally;
+    TRY(parent_packs_know(backup));
+    PlaceWriter places = {.packs = packs, .label = backup->label, .tally = tally};
     AUTO(manifest_writer_free) ManifestWriter *writer = manifest_writer_new(place_leaf_out(&places));
+    TRY(parent_leaves_reuse(&parent, writer, backup, place_leaf_in(parent_places)));
     paths_find(backup->folder);
     for (size_t i = 0; i < found.count; i++)
         TRY(entry_add(writer, backup, found.paths[i]));
     TRY(manifest_finish(root, writer));
     SideItem side = {.name = "config/postgresql.conf"};
     TRY(place_put(&side.place, packs, backup->label, span_of("port = 5432\n", 12)));
+    TRY(pack_tally_place(tally, &side.place));
     TRY(pack_finish(packs));
     TRY(packs_commit(backup));
     return record_commit(backup, root, &side);

@@ -236,15 +236,26 @@ def extents(line, labels):
         yield {'first': first, 'count': n, 'label': labels[label], 'pack': pack, 'offset': offset}
 
 
-def manifest(repository, root, place):
-    """The entries of a backup, in order, each with its extents."""
+def root_lines(repository, root, place):
     lines = ndjson(repository.place(root, place))
     top = lines[0]
     known(top['root'] == 1, 'another version of the manifest')
     need(top['leaves'] == len(lines) - 1, 'leaves are missing')
+    return top, [dict(line, label=top['labels'][line['label']]) for line in lines[1:]]
+
+
+def leaf_places(repository, root, place):
+    """Where the leaves of a manifest lie."""
+    return [{name: line[name] for name in ('label', 'pack', 'offset', 'size', 'hash')}
+            for line in root_lines(repository, root, place)[1]]
+
+
+def manifest(repository, root, place):
+    """The entries of a backup, in order, each with its extents."""
+    top, leaf_lines = root_lines(repository, root, place)
     last, entries, files, size, going_on = b'', 0, 0, 0, None
-    for leaf_line in lines[1:]:
-        leaf = ndjson(repository.place(root, dict(leaf_line, label=top['labels'][leaf_line['label']])))
+    for leaf_line in leaf_lines:
+        leaf = ndjson(repository.place(root, leaf_line))
         known(leaf[0]['leaf'] == 1, 'another version of a leaf')
         need(len(leaf) - 1 == leaf_line['lines'], 'a leaf has other lines than its root says')
         need(raw(leaf[1], 'path') == raw(leaf_line, 'first') and raw(leaf[-1], 'path') == raw(leaf_line, 'last'),
@@ -502,6 +513,7 @@ def verify_pack(container):
         shared, rest = struct.unpack_from('<HH', files, at)
         need(shared <= len(path), 'a path shares more than there is')
         path = path[:shared] + files[at + 4:at + 4 + rest]
+        known(files[at + 4 + rest] < 4, 'a flag of a run')
         length = u(files, at + 9 + rest, 4)
         for page in range(offset, offset + length, BLOCK):
             digest = xxhash.xxh3_64_intdigest(plain[page:min(page + BLOCK, offset + length)], seed)
@@ -518,14 +530,22 @@ def verify_backup(repository, root, label):
     need(list(uses) == sorted(uses) and len(uses) == len(packs) - 1, f'{label}: packs are out of order')
     for (of, number), use in uses.items():
         pack = repository.container(f'{root}/backup/{of}/pack-{number:06}', 10)
-        need(pack.sha256.hex() == use['sha256'] and len(pack.data) == use['stored'] >= use['live'], f'{label}: {of}/{number} is another')
+        need(pack.sha256.hex() == use['sha256'] and len(pack.data) == use['stored'] and pack.plain_length == use['plain'],
+             f'{label}: {of}/{number} is another')
     record = repository.json(f'{root}/backup/{label}/backup', 12)
     need(record['label'] == label, f'{label}: the record is of {record["label"]}')
-    places = [record['manifest'], *record['side']]
+    places = [record['manifest'], *record['side'], *leaf_places(repository, root, record['manifest'])]
     for entry in manifest(repository, root, record['manifest']):
         file_bytes(repository, root, entry)
-        places += entry['extents']
-    need(all((place['label'], place['pack']) in uses for place in places), f'{label}: it draws on a pack that is not listed')
+        places += [dict(extent, size=min(extent['count'] * BLOCK, entry['size'] - extent['first'] * BLOCK))
+                   for extent in entry['extents']]
+    live = dict.fromkeys(uses, 0)
+    for place in places:
+        pack = place['label'], place['pack']
+        need(pack in uses or not place['size'], f'{label}: it draws on a pack that is not listed')
+        if place['size']:
+            live[pack] += place['size']
+    need(all(live[pack] == use['live'] <= use['plain'] for pack, use in uses.items()), f'{label}: other bytes are live')
     for side in record['side']:
         repository.place(root, side)
 

@@ -25,8 +25,8 @@ def page(number):
     return (f'page {number} '.encode() * 1200)[:8192]
 
 
-def tree_make(folder, moment):
-    """A data directory at moment 1 or 2: holes, odd names, short last blocks, links."""
+def tree_make(folder, moment, same=0):
+    """A data directory at moment 1 or 2: holes, odd names, short last blocks, links, and `same` files that stay as they are."""
     base = os.fsencode(folder) + b'/'
     files = {
         b'PG_VERSION': b'15\n',
@@ -49,7 +49,15 @@ def tree_make(folder, moment):
         with open(base + name, 'wb') as file:
             file.write(content)
         os.chmod(base + name, 0o640 if moment == 2 else 0o600)
+    long = b'AAA/' + b'/'.join([b'x' * 250] * 3)
+    os.makedirs(base + long)
+    for number in range(same):
+        with open(base + long + b'/%05d' % number, 'wb') as file:
+            file.write(b'same')
+        os.utime(file.name, (10 ** 9, 10 ** 9))
     os.symlink(b'/srv/fa\xe9st', base + b'pg_tblspc/16400')
+    for path, _, _ in os.walk(base + b'AAA'):
+        os.utime(path, (10 ** 9, 10 ** 9))
 
 
 def tree_read(folder):
@@ -91,11 +99,11 @@ def wal_make(folder):
 class Made:
     """A repository, and what went into it."""
 
-    def __init__(self, folder, codec):
+    def __init__(self, folder, codec, same=0):
         self.codec, self.root = codec, folder / 'repository'
         self.first, self.second, self.wal = folder / 'first', folder / 'second', folder / 'wal'
-        tree_make(self.first, 1)
-        tree_make(self.second, 2)
+        tree_make(self.first, 1, same)
+        tree_make(self.second, 2, same)
         wal_make(self.wal)
         self.generation = self.root / 'main/g1'
         self.make()
@@ -107,7 +115,7 @@ class Made:
 
 @pytest.fixture(scope='module', params=CODECS)
 def made(request, tmp_path_factory):
-    return Made(tmp_path_factory.mktemp(request.param), request.param)
+    return Made(tmp_path_factory.mktemp(request.param), request.param, same=300)    # fill a leaf of the manifest
 
 
 def test_every_object_is_sound(made):
@@ -130,6 +138,23 @@ def test_the_second_backup_draws_on_the_first(made):
     assert [(e['first'], e['count'], e['label']) for e in entry['extents']] == [
         (0, 1, FULL), (1, 1, INCR), (5, 2, FULL), (7, 1, INCR), (8, 1, FULL)]
     assert reader.raw(record, 'note') == b'caf\xe9'
+
+
+def test_the_second_manifest_refers_to_a_leaf_of_the_first(made):
+    repository = reader.Repository(made.root)
+    leaves = {}
+    for label in (FULL, INCR):
+        place = repository.json(f'main/g1/backup/{label}/backup', 12)['manifest']
+        leaves[label] = reader.leaf_places(repository, 'main/g1', place)
+    assert leaves[INCR][0] == leaves[FULL][0] and leaves[INCR][0]['label'] == FULL
+    assert leaves[INCR][1]['label'] == INCR
+
+
+def test_the_list_of_packs_says_how_much_is_live(made):
+    lines = reader.ndjson(reader.Repository(made.root).container(f'main/g1/backup/{INCR}/packs', 11).plain())
+    live = {line['label']: (line['live'], line['plain']) for line in lines[1:]}
+    assert live[INCR][0] == live[INCR][1]
+    assert 0 < live[FULL][0] < live[FULL][1] - 8192 * 4  # the root, the other leaves, a file, blocks that changed
 
 
 def test_wal_is_given_back_with_its_summary(made):

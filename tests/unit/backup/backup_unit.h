@@ -124,7 +124,7 @@ static inline void put_fake_backup(Repo *repo, const char *text, const FakeBacku
     ASSERT_OK(pack_add(&b, packs,
                        &(PackRun){.path = "base/1/PG_VERSION", .file_bytes = 3, .is_complete = true},
                        span_of("15\n", 3)));
-    PlaceWriter leaves = {packs, label};
+    PlaceWriter leaves = {.packs = packs, .label = label};
     AUTO(manifest_writer_free) ManifestWriter *manifest = manifest_writer_new(place_leaf_out(&leaves));
     const Extent first = {0, (uint32_t)(fake->pages.len / PAGE_BYTES), label, a.pack, a.offset},
                  second = {0, 1, label, b.pack, b.offset};
@@ -163,7 +163,8 @@ static inline void put_fake_backup(Repo *repo, const char *text, const FakeBacku
     const PackUse use = {.label = label,
                          .pack = written->pack,
                          .stored_bytes = written->summary.stored_bytes,
-                         .live_bytes = written->summary.stored_bytes,
+                         .plain_bytes = written->summary.plain_bytes,
+                         .live_bytes = written->summary.plain_bytes,
                          .sha256 = written->summary.sha256};
     ASSERT_OK(backup_packs_write(set, &unit_generation.root, label, (PackUses){&use, 1}));
     BackupCommit commit;

@@ -231,7 +231,7 @@ static void test_backup_objects__refuse_another_label_and_schema(void **state)
 
 #define PACKS_BEGIN "{'schema':1,'label':'20261121-083000I','packs':"
 #define SHA         "'sha256':'0000000000000000000000000000000000000000000000000000000000000001'}\n"
-#define USE(pack)   "{'label':'20261121-083000I','pack':" pack ",'stored':9,'live':9," SHA
+#define USE(pack)   "{'label':'20261121-083000I','pack':" pack ",'stored':9,'plain':20,'live':20," SHA
 
 static void test_backup_packs__are_read_strictly(void **state)
 {
@@ -245,10 +245,16 @@ static void test_backup_packs__are_read_strictly(void **state)
                     forged_load("packs", CONTAINER_PACKS, PACKS_BEGIN "2}\n" USE("2") USE("2")));
     ASSERT_ERR_TEXT(CORRUPT, "line 2: field \"pack\"",
                     forged_load("packs", CONTAINER_PACKS, PACKS_BEGIN "1}\n" USE("0")));
-    ASSERT_ERR_TEXT(CORRUPT, "live than stored",
-                    forged_load("packs", CONTAINER_PACKS,
-                                PACKS_BEGIN
-                                "1}\n{'label':'20261121-083000I','pack':1,'stored':8,'live':9," SHA));
+    ASSERT_ERR_TEXT(
+        CORRUPT, "more bytes are live than it holds",
+        forged_load("packs", CONTAINER_PACKS,
+                    PACKS_BEGIN
+                    "1}\n{'label':'20261121-083000I','pack':1,'stored':8,'plain':8,'live':9," SHA));
+    ASSERT_ERR_TEXT(
+        CORRUPT, "\"plain\"",
+        forged_load("packs", CONTAINER_PACKS,
+                    PACKS_BEGIN
+                    "1}\n{'label':'20261121-083000I','pack':1,'stored':8,'plain':1073741825,'live':9," SHA));
 }
 
 static void test_backup_packs__are_read_back_as_written(void **state)
@@ -256,8 +262,9 @@ static void test_backup_packs__are_read_back_as_written(void **state)
     (void)state;
     Repo *a, *b;
     AUTO(repo_set_free) RepoSet *set = new_set(&a, &b);
-    const PackUse uses[] = {
-        {label_a, 9, 100, 50, {{1}}}, {label_b, 1, UINT64_C(1) << 40, 0, {{2}}}, {label_b, 2, 7, 7, {{3}}}};
+    const PackUse uses[] = {{label_a, 9, 100, 500, 50, {{1}}},
+                            {label_b, 1, UINT64_C(1) << 40, 1 << 30, 0, {{2}}},
+                            {label_b, 2, 7, 7, 7, {{3}}}};
     ASSERT_OK(backup_packs_write(set, &root, label_b, (PackUses){uses, 3}));
     AUTO(arena_free) Arena *arena = arena_new();
     PackUses again;
@@ -267,6 +274,7 @@ static void test_backup_packs__are_read_back_as_written(void **state)
         assert_string_equal(again.uses[i].label.text, uses[i].label.text);
         assert_int_equal(again.uses[i].pack, uses[i].pack);
         assert_int_equal(again.uses[i].stored_bytes, uses[i].stored_bytes);
+        assert_int_equal(again.uses[i].plain_bytes, uses[i].plain_bytes);
         assert_int_equal(again.uses[i].live_bytes, uses[i].live_bytes);
         assert_true(sha256_equal(&again.uses[i].sha256, &uses[i].sha256));
     }

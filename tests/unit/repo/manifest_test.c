@@ -83,7 +83,8 @@ static void assert_entry_equal(const ManifestEntry *a, const ManifestEntry *b)
 
 static PlainPlace write_all(MemPack *pack, const ManifestEntry *entries, size_t count)
 {
-    AUTO(manifest_writer_free) ManifestWriter *writer = manifest_writer_new((LeafOut){pack_put, pack});
+    AUTO(manifest_writer_free)
+    ManifestWriter *writer = manifest_writer_new((LeafOut){.put = pack_put, .arg = pack});
     for (size_t i = 0; i < count; i++)
         ASSERT_OK(manifest_add(writer, &entries[i]));
     PlainPlace root;
@@ -251,7 +252,8 @@ static void test_manifest_writer__refuses_what_the_reader_would(void **state)
 {
     (void)state;
     AUTO(pack_done) MemPack pack = {0};
-    AUTO(manifest_writer_free) ManifestWriter *writer = manifest_writer_new((LeafOut){pack_put, &pack});
+    AUTO(manifest_writer_free)
+    ManifestWriter *writer = manifest_writer_new((LeafOut){.put = pack_put, .arg = &pack});
     const Extent overlap[] = {{0, 2, label_a, 1, 0}, {1, 1, label_a, 1, 99}};
     const Extent outside = {1, 1, label_a, 1, 0}, no_pack = {0, 1, label_a, 0, 0};
     const Extent too_far = {0, 1, label_a, 1, (1 << 30) - 8191}, none = {0, 0, label_a, 1, 0};

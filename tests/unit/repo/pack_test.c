@@ -154,6 +154,58 @@ static void test_pack_page_hashes__finds_blocks_by_plain_offset(void **state)
     bench_end(&bench);
 }
 
+static void test_pack_page_hashes__go_on_over_runs_of_whole_blocks(void **state)
+{
+    (void)state;
+    Bench bench;
+    bench_begin(&bench, CODEC_ZSTD);
+    add(&bench, "base/1/2", 0, bytes_make(2 * PAGE_BYTES, 1));
+    add(&bench, "base/1/2", 5 * PAGE_BYTES, bytes_make(3 * PAGE_BYTES, 2));
+    add(&bench, "base/1/3", 0, bytes_make(PAGE_BYTES + 7, 3));
+    add(&bench, "base/1/4", 0, bytes_make(PAGE_BYTES, 4));
+    ASSERT_OK(pack_finish(bench.writer));
+    AUTO(pack_close) PackReader *reader = reopen(&bench, 1);
+    uint64_t together[7], alone;
+    ASSERT_OK(pack_page_hashes(together, reader, 0, 7));
+    for (size_t i = 0; i < COUNT_OF(together); i++) {
+        ASSERT_OK(pack_page_hashes(&alone, reader, i * PAGE_BYTES, 1));
+        assert_int_equal(together[i], alone);
+    }
+    ASSERT_ERR(CORRUPT, pack_page_hashes(together, reader, PAGE_BYTES, 7)); /* behind a short block */
+    ASSERT_ERR(CORRUPT, pack_page_hashes(together, reader, 6 * PAGE_BYTES + 7, 2));
+    bench_end(&bench);
+}
+
+static void test_pack_add__keeps_damaged_pages_in_runs_of_their_own(void **state)
+{
+    (void)state;
+    Bench bench;
+    bench_begin(&bench, CODEC_ZSTD);
+    for (uint64_t i = 0; i < 6; i++) {
+        const PackRun run = {.path = "base/1/2",
+                             .file_offset = i * PAGE_BYTES,
+                             .file_bytes = 6 * PAGE_BYTES,
+                             .is_damaged = i == 2 || i == 3};
+        PackPlace place;
+        ASSERT_OK(pack_add(&place, bench.writer, &run, bytes_make(PAGE_BYTES, i)));
+    }
+    ASSERT_OK(pack_finish(bench.writer));
+    AUTO(pack_close) PackReader *reader = reopen(&bench, 1);
+    static const struct {
+        uint64_t blocks;
+        bool is_damaged;
+    } expected[] = {{2, false}, {1, true}, {1, true}, {2, false}};
+    AUTO(pack_runs_free) PackRuns *runs = pack_runs_new(reader);
+    PackRunEntry entry;
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        assert_true(pack_runs_next(&entry, runs));
+        assert_int_equal(entry.bytes, expected[i].blocks * PAGE_BYTES);
+        assert_int_equal(entry.is_damaged, expected[i].is_damaged);
+    }
+    assert_false(pack_runs_next(&entry, runs));
+    bench_end(&bench);
+}
+
 static void test_pack_add__never_splits_what_it_is_given(void **state)
 {
     (void)state;
@@ -333,6 +385,9 @@ static void test_pack_index_decode__refuses_lists_that_do_not_fit(void **state)
     files.data[0] = 0;
     files.data[5] = 0; /* a zero byte in the path */
     ASSERT_ERR(CORRUPT, pack_index_decode(&index, buf_span(&files), buf_span(&pages), PAGE_BYTES + 1));
+    files.data[5] = 'a';
+    files.data[4 + strlen(entry.path)] = 1 << 2; /* a flag of later days */
+    ASSERT_ERR(UNSUPPORTED, pack_index_decode(&index, buf_span(&files), buf_span(&pages), PAGE_BYTES + 1));
 }
 
 static void test_pack_index__is_as_the_example_of_its_format(void **state)
@@ -426,6 +481,8 @@ static void test_pack__gives_a_file_back_by_hand(void **state)
 
 UNIT_MAIN(cmocka_unit_test(test_pack__gives_back_runs_bytes_and_hashes),
           cmocka_unit_test(test_pack_page_hashes__finds_blocks_by_plain_offset),
+          cmocka_unit_test(test_pack_page_hashes__go_on_over_runs_of_whole_blocks),
+          cmocka_unit_test(test_pack_add__keeps_damaged_pages_in_runs_of_their_own),
           cmocka_unit_test(test_pack_add__never_splits_what_it_is_given),
           cmocka_unit_test(test_pack_writer__closes_a_pack_at_its_stored_size_and_goes_on),
           cmocka_unit_test(test_pack_writer__closes_a_pack_at_its_plain_size),

@@ -147,7 +147,7 @@ static void test_place_leaves__carry_a_manifest(void **state)
     enum { FILES = 4000 };
     Bench bench;
     bench_begin(&bench);
-    PlaceWriter places = {bench.packs, label};
+    PlaceWriter places = {.packs = bench.packs, .label = label};
     AUTO(manifest_writer_free) ManifestWriter *writer = manifest_writer_new(place_leaf_out(&places));
     for (unsigned i = 0; i < FILES; i++) {
         char path[32];

@@ -117,7 +117,8 @@ static void forge(Forgery *forgery, const char *text, const char *const *lines)
     const PackUse use = {.label = label,
                          .pack = written->pack,
                          .stored_bytes = written->summary.stored_bytes,
-                         .live_bytes = written->summary.stored_bytes,
+                         .plain_bytes = written->summary.plain_bytes,
+                         .live_bytes = written->summary.plain_bytes,
                          .sha256 = written->summary.sha256};
     RepoSet set = {.repos = &repo, .stores = &repo->store, .count = 1};
     const BackupBegin begin = {
