@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "cluster/promises.h"
 #include "codec/codec.h"
 #include "store/store.h"
 
@@ -44,6 +45,8 @@ typedef struct ClusterOptions {
     size_t repo_count;
     const StoreDriver *const *drivers; /* that open them; NULL: store_drivers */
     int64_t rpo_us;
+    Promises retention;
+    int64_t expire_grace_us;
     int jobs; /* 1 to JOBS_MAX */
     const char *spool_dir;
     const char *state_dir;

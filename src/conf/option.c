@@ -87,7 +87,7 @@ const char *option_nearest_key(const char *key, OptionScope section)
     const char *keys[OPTION_COUNT + 1];
     size_t count = 0;
     for (OptionId id = 0; id < OPTION_COUNT; id++) {
-        if (option_fits_section(id, section) && !(option_table[id].flags & OPTION_LATER))
+        if (option_fits_section(id, section))
             keys[count++] = option_key(id);
     }
     keys[count] = NULL;

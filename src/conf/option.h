@@ -31,6 +31,7 @@ typedef enum OptionType {
     TYPE_DURATION, /* "500ms", "60s", "5min", "1h", "7d"; in milliseconds within min..max */
     TYPE_ENUM,     /* one of choices; the number is its index */
     TYPE_FLAG,     /* on the command line bare; elsewhere on/off, yes/no, true/false, 1/0 */
+    TYPE_PROMISES, /* what retention promises: cluster/promises.h */
     TYPE_TEXTS,    /* a text that may be given several times */
 } OptionType;
 
@@ -49,7 +50,10 @@ typedef enum CommandSet {
     FOR_VERIFY = 1 << 10,
     FOR_WAL_INDEX = 1 << 11,
     FOR_TAKEOVER = 1 << 12,
-    FOR_ALL = (1 << 13) - 1,
+    FOR_EXPIRE = 1 << 13,
+    FOR_PIN = 1 << 14,
+    FOR_UNPIN = 1 << 15,
+    FOR_ALL = (1 << 16) - 1,
     FOR_JOBS = FOR_ALL & ~(FOR_HELP | FOR_VERSION), /* whatever reads the configuration */
     FOR_SERVER = FOR_CONFIG | FOR_SETUP | FOR_CHECK | FOR_BACKUP | FOR_INFO | FOR_RESTORE,
 } CommandSet;
@@ -59,8 +63,7 @@ enum {
     OPTION_OF_ONE = 1 << 1,    /* names one thing: not in [global], which speaks for all */
     OPTION_HIDDEN = 1 << 2,    /* for the build, not for people */
     OPTION_IS_TARGET = 1 << 3, /* at most one of these may be given */
-    OPTION_LATER = 1 << 4,     /* its feature is not in this version: refused wherever it stands */
-    OPTION_ONE_OFF = 1 << 5,   /* how this run behaves: setup asks for no line in a section that is there */
+    OPTION_ONE_OFF = 1 << 4,   /* how this run behaves: setup asks for no line in a section that is there */
 };
 
 typedef struct Option {

@@ -5,6 +5,7 @@
 #include "conf/option.h"
 
 #include "base/limits.h"
+#include "cluster/promises.h"
 
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS    (24 * 3600 * SECOND_MS)
@@ -54,8 +55,12 @@ const Option option_table[OPTION_COUNT] = {
         .help = "the primary that a restored standby streams from, as libpq is told; a password belongs into a passfile"},
     [OPT_REPO] = {"repo", .scope = SCOPE_CLUSTER, .type = TYPE_NAMES, .commands = FOR_JOBS, .value = "NAME,...",
         .help = "the repositories to use, by name; all of them if left out"},
-    [OPT_RETENTION] = {"retention", .scope = SCOPE_CLUSTER, .type = TYPE_TEXT, .commands = FOR_CONFIG | FOR_SETUP,
-        .flags = OPTION_HIDDEN | OPTION_LATER, .value = "PROMISES", .help = "what must stay restorable"},
+    [OPT_RETENTION] = {"retention", .scope = SCOPE_CLUSTER, .type = TYPE_PROMISES, .value = "PROMISES", .initial = PROMISES_DEFAULT,
+        .commands = FOR_CONFIG | FOR_SETUP | FOR_CHECK | FOR_BACKUP | FOR_INFO | FOR_EXPIRE,
+        .help = "what stays restorable, such as \"pitr 14d, daily 7, weekly 8, monthly 12, yearly 3\""},
+    [OPT_EXPIRE_GRACE] = {"expire-grace", .scope = SCOPE_CLUSTER, .type = TYPE_DURATION, .commands = FOR_CONFIG | FOR_BACKUP | FOR_EXPIRE,
+        .flags = OPTION_ONE_OFF, .value = "TIME", .initial = "24h", .min = 0, .max = 365 * DAY_MS,
+        .help = "how long what expires is kept before it is removed"},
     [OPT_RPO] = {"rpo", .scope = SCOPE_CLUSTER, .type = TYPE_DURATION, .commands = FOR_SERVER, .value = "TIME",
         .initial = "5min", .min = SECOND_MS, .max = 365 * DAY_MS,
         .help = "how much recent work may be lost at most; freshness is measured against it"},
@@ -85,10 +90,10 @@ const Option option_table[OPTION_COUNT] = {
         .help = "how hard to compress: zstd 1 to 22, lz4 1 to 12; 1 if left out"},
 
     [OPT_DRY_RUN] = {"dry-run", .letter = 'n', .scope = SCOPE_COMMAND, .type = TYPE_FLAG,
-        .commands = FOR_SETUP | FOR_BACKUP | FOR_RESTORE | FOR_TAKEOVER, .help = "say what would be done and do nothing"},
+        .commands = FOR_SETUP | FOR_BACKUP | FOR_RESTORE | FOR_TAKEOVER | FOR_EXPIRE, .help = "say what would be done and do nothing"},
     [OPT_YES] = {"yes", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_SETUP | FOR_RESTORE | FOR_TAKEOVER,
         .help = "answer yes to every question"},
-    [OPT_FORCE] = {"force", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_RESTORE | FOR_TAKEOVER,
+    [OPT_FORCE] = {"force", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_RESTORE | FOR_TAKEOVER | FOR_EXPIRE,
         .help = "do it although it was refused for safety"},
     [OPT_REPLACE] = {"replace", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_SETUP,
         .help = "take the place of an archive_command that works"},
@@ -98,8 +103,12 @@ const Option option_table[OPTION_COUNT] = {
         .choices = backup_types, .later = backup_types_later, .help = "what to back up, only full yet"},
     [OPT_OFFLINE] = {"offline", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
         .help = "back up a server that was cleanly stopped"},
-    [OPT_NOTE] = {"note", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_BACKUP, .value = "TEXT",
+    [OPT_NOTE] = {"note", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_BACKUP | FOR_PIN, .value = "TEXT",
         .help = "remember this text with the backup"},
+    [OPT_NO_EXPIRE] = {"no-expire", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
+        .help = "remove nothing when the backup is done"},
+    [OPT_DROP_TIMELINE] = {"drop-timeline", .scope = SCOPE_COMMAND, .type = TYPE_INT, .commands = FOR_EXPIRE, .value = "N",
+        .min = 1, .max = UINT32_MAX, .help = "give up what this timeline holds beside the production branch"},
     [OPT_TARGET_TIME] = {"target-time", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_RESTORE,
         .flags = OPTION_IS_TARGET, .value = "TIME", .help = "recover to this time, such as \"2026-11-21 08:33:12+09\""},
     [OPT_TARGET_XID] = {"target-xid", .scope = SCOPE_COMMAND, .type = TYPE_INT, .commands = FOR_RESTORE,
@@ -116,8 +125,8 @@ const Option option_table[OPTION_COUNT] = {
         .value = "N", .min = 1, .max = UINT32_MAX, .help = "recover along this timeline; the production branch if left out"},
     [OPT_TARGET_ACTION] = {"target-action", .scope = SCOPE_COMMAND, .type = TYPE_ENUM, .commands = FOR_RESTORE,
         .value = "ACTION", .choices = target_actions, .help = "what the server does when the target is reached"},
-    [OPT_BACKUP] = {"backup", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_RESTORE | FOR_VERIFY,
-        .value = "LABEL", .help = "restore from, or verify, this backup and no other"},
+    [OPT_BACKUP] = {"backup", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_RESTORE | FOR_VERIFY | FOR_EXPIRE,
+        .value = "LABEL", .help = "restore from, verify or expire this backup and no other"},
     [OPT_TO_DIR] = {"to-dir", .scope = SCOPE_COMMAND, .type = TYPE_PATH, .commands = FOR_RESTORE, .value = "DIR",
         .help = "restore into this directory: a clone, beside the original"},
     [OPT_TABLESPACE_MAP] = {"tablespace-map", .scope = SCOPE_COMMAND, .type = TYPE_TEXTS, .commands = FOR_RESTORE,

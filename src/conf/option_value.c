@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cluster/promises.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -156,8 +157,6 @@ Err *option_value_parse(OptionValue *out, OptionId id, const char *text, const c
 {
     const Option *const option = &option_table[id];
     OptionValue value = {.text = arena_text(arena, text)};
-    if (option->flags & OPTION_LATER)
-        return later(option_key(id));
     if (!*text)
         return ERR(USAGE, "%s has no value", option_key(id));
     switch (option->type) {
@@ -185,6 +184,11 @@ Err *option_value_parse(OptionValue *out, OptionId id, const char *text, const c
     case TYPE_ENUM:
         TRY_AS(enum_parse(&value, option, text), "%s", option_key(id));
         break;
+    case TYPE_PROMISES: {
+        Promises promises;
+        TRY_AS(promises_parse(&promises, text), "%s", option_key(id));
+        break;
+    }
     case TYPE_FLAG:
         TRY_AS(flag_parse(&value, text), "%s", option_key(id));
         break;

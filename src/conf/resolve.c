@@ -127,6 +127,7 @@ Err *conf_cluster_named(ClusterOptions *out, const Settings *settings, const cha
                        .service = settings_text(settings, OPT_SERVICE, name)},
         .source = (SourceDriver)settings_number(settings, OPT_SOURCE, name),
         .rpo_us = settings_number(settings, OPT_RPO, name) * 1000,
+        .expire_grace_us = settings_number(settings, OPT_EXPIRE_GRACE, name) * 1000,
         .jobs = jobs_resolve(settings, name),
         .state_dir = settings_text(settings, OPT_STATE_DIR, name),
         .archive_timeout_ms = settings_number(settings, OPT_ARCHIVE_TIMEOUT, name),
@@ -134,6 +135,7 @@ Err *conf_cluster_named(ClusterOptions *out, const Settings *settings, const cha
     };
     cluster.spool_dir = below_state_dir(settings, OPT_SPOOL_DIR, &cluster, arena);
     cluster.lock_dir = below_state_dir(settings, OPT_LOCK_DIR, &cluster, arena);
+    TRY(promises_parse(&cluster.retention, settings_text(settings, OPT_RETENTION, name)));
     TRY(repos_resolve(&cluster, settings, arena));
     *out = cluster;
     return NULL;

@@ -85,8 +85,17 @@ static void test_option_value_parse__refuses_what_later_versions_have(void **sta
                     parse(&value, OPT_SOURCE, "sql", arena));
     ASSERT_ERR_TEXT(USAGE, "type: \"incr\" is not available in this version",
                     parse(&value, OPT_TYPE, "incr", arena));
-    ASSERT_ERR_TEXT(USAGE, "\"retention\" is not available in this version",
-                    parse(&value, OPT_RETENTION, "daily 7", arena));
+}
+
+static void test_option_value_parse__promises_are_read_where_they_stand(void **state)
+{
+    (void)state;
+    AUTO(arena_free) Arena *arena = arena_new();
+    OptionValue value;
+    ASSERT_OK(parse(&value, OPT_RETENTION, "pitr 14d, daily 7", arena));
+    assert_string_equal(value.text, "pitr 14d, daily 7");
+    ASSERT_ERR_TEXT(USAGE, "retention: \"dayly\" is no promise",
+                    parse(&value, OPT_RETENTION, "dayly 7", arena));
 }
 
 static void test_option_value_parse__flag_is_on_or_off(void **state)
@@ -152,6 +161,7 @@ UNIT_MAIN(cmocka_unit_test(test_duration_parse__knows_five_units),
           cmocka_unit_test(test_option_value_parse__checks_bounds_and_names_them),
           cmocka_unit_test(test_option_value_parse__enum_knows_its_choices),
           cmocka_unit_test(test_option_value_parse__refuses_what_later_versions_have),
+          cmocka_unit_test(test_option_value_parse__promises_are_read_where_they_stand),
           cmocka_unit_test(test_option_value_parse__flag_is_on_or_off),
           cmocka_unit_test(test_option_value_parse__path_is_absolute),
           cmocka_unit_test(test_names_parse__splits_and_refuses_doubles),

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+#include "unit.h"
+
+#include "cluster/promises.h"
+
+static const int64_t day_us = INT64_C(86400000000);
+
+static void test_promises_parse__reads_all_of_them(void **state)
+{
+    (void)state;
+    Promises all;
+    ASSERT_OK(
+        promises_parse(&all, " pitr 14d,daily 7 , weekly 8,monthly 12,\tyearly 3, backups 5, full-every 5w"));
+    assert_int_equal(all.pitr_us, 14 * day_us);
+    assert_int_equal(all.daily, 7);
+    assert_int_equal(all.weekly, 8);
+    assert_int_equal(all.monthly, 12);
+    assert_int_equal(all.yearly, 3);
+    assert_int_equal(all.backups, 5);
+    assert_int_equal(all.full_every_us, 35 * day_us);
+    ASSERT_OK(promises_parse(&all, "pitr 36h"));
+    assert_int_equal(all.pitr_us, day_us * 3 / 2);
+    assert_int_equal(all.daily, 0);
+    ASSERT_OK(promises_parse(&all, PROMISES_DEFAULT));
+    assert_int_equal(all.weekly, 4);
+}
+
+static void test_promises_parse__names_the_wrong_word(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *named;
+    } wrong[] = {{"", "a promise is missing"},
+                 {"daily 7,", "a promise is missing"},
+                 {"daily 7,,weekly 2", "a promise is missing"},
+                 {"dayly 7", "\"dayly\" is no promise"},
+                 {"daily", "\"\" is not how many"},
+                 {"daily 0", "\"0\" is not how many"},
+                 {"daily -1", "\"-1\""},
+                 {"daily 7d", "\"7d\""},
+                 {"daily 99999999999999999999", "\"99999999999999999999\""},
+                 {"pitr 7", "\"7\" is not how long"},
+                 {"pitr 7m", "\"7m\""},
+                 {"pitr d", "\"d\""},
+                 {"pitr 0d", "\"0d\""},
+                 {"pitr 99999999w", "\"99999999w\""},
+                 {"pitr 7 d", "\"7\""},
+                 {"pitr 7d daily 7", "\"daily\" is one word too many"},
+                 {"daily 7, daily 7", "\"daily\" is promised twice"},
+                 {"pitr 7d, pitr 1d", "\"pitr\" is promised twice"},
+                 {"full-every 30d", "promises to keep no backup"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        Promises untouched = {.daily = 99};
+        ASSERT_ERR_TEXT(USAGE, wrong[i].named, promises_parse(&untouched, wrong[i].text));
+        assert_int_equal(untouched.daily, 99);
+    }
+}
+
+static void test_promises_parse__finds_the_word_that_was_meant(void **state)
+{
+    (void)state;
+    Promises none;
+    Err *err = promises_parse(&none, "dayly 7");
+    assert_string_equal(err_hint_text(err), "did you mean \"daily\"?");
+    err_free(&err);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_promises_parse__reads_all_of_them),
+          cmocka_unit_test(test_promises_parse__names_the_wrong_word),
+          cmocka_unit_test(test_promises_parse__finds_the_word_that_was_meant))
