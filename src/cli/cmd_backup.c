@@ -6,6 +6,7 @@
 #include "cli/watch.h"
 #include "conf/resolve.h"
 #include "backup/backup.h"
+#include "job/gap_watch.h"
 #include "os/user.h"
 
 #include <string.h>
@@ -42,6 +43,8 @@ Err *cmd_backup(CommandCall *call)
     TRY(watch_begin(&watch, call));
     TRY(backup_run(&result, &cluster, &options, &watch.progress, call->report));
     watch_end(&watch);
+    if (!options.dry_run)
+        gap_watch_tell(&cluster, call->report);
     result_json(call->output->document, &result, options.dry_run);
     if (options.dry_run) {
         output_text(call->output, "a full backup would read %s in %llu file%s\n",

@@ -7,6 +7,7 @@
 #include "cli/local_time.h"
 #include "base/text.h"
 #include "conf/resolve.h"
+#include "job/gap_watch.h"
 #include "os/user.h"
 
 #include <inttypes.h>
@@ -151,6 +152,16 @@ static void show_timelines(Output *output, const Info *info)
         output_text(output, "    none\n");
 }
 
+static void show_gap_cost(Output *output, const Info *info, const InfoGap *gap)
+{
+    const GapCost cost = gap_cost(info, gap);
+    output_text(output, "      out of reach from %s%s%s\n      to                %s\n",
+                lsn_text(cost.from_lsn).text, instant_is_none(cost.from_time) ? "" : ", after ",
+                instant_is_none(cost.from_time) ? "" : local_time_text(cost.from_time).text,
+                cost.backup ? local_time_text(cost.backup->record.stop_time).text
+                            : "the end of the next backup: take one now");
+}
+
 static void show_gaps(Output *output, const Info *info)
 {
     if (info->gap_count)
@@ -169,6 +180,8 @@ static void show_gaps(Output *output, const Info *info)
         for (size_t j = 0; j < gap->break_count; j++)
             output_text(output, "%s%s%s", j ? ", " : "breaks ", gap->breaks[j].text,
                         j + 1 == gap->break_count ? "\n" : "");
+        if (!gap->is_harmless)
+            show_gap_cost(output, info, gap);
     }
 }
 

@@ -2,6 +2,8 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "cli/info_json.h"
 
+#include "job/gap_watch.h"
+
 #include "cli/output.h"
 
 static void set(json_t *to, const char *name, json_t *value)
@@ -204,6 +206,18 @@ static json_t *windows_json(const Info *info)
     return list;
 }
 
+/* Null: not known, or not before the next backup. */
+static void gap_cost_set(json_t *json, const Info *info, const InfoGap *gap)
+{
+    const GapCost cost = gap_cost(info, gap);
+    const Instant to = cost.backup ? cost.backup->record.stop_time : INSTANT_NONE;
+    set(json, "lost_from_lsn", json_string(lsn_text(cost.from_lsn).text));
+    set(json, "lost_from_time",
+        instant_is_none(cost.from_time) ? json_null() : json_string(instant_text(cost.from_time).text));
+    set(json, "lost_to_time", instant_is_none(to) ? json_null() : json_string(instant_text(to).text));
+    set(json, "next_backup", cost.backup ? json_string(cost.backup->label.text) : json_null());
+}
+
 static json_t *gaps_json(const Info *info)
 {
     json_t *const list = json_array();
@@ -217,6 +231,7 @@ static json_t *gaps_json(const Info *info)
             json_array_append_new(breaks, json_string(info->gaps[i].breaks[j].text));
         set(gap, "breaks", breaks);
         set(gap, "harmless", json_boolean(info->gaps[i].is_harmless));
+        gap_cost_set(gap, info, &info->gaps[i]);
         json_array_append_new(list, gap);
     }
     return list;

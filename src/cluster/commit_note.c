@@ -3,6 +3,7 @@
 #include "cluster/commit_note.h"
 
 #include "base/text.h"
+#include "cluster/state_folder.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
@@ -14,20 +15,11 @@
 
 enum { NOTE_MODE = 0640, NOTES_FOLDER_MODE = 0750, NOTE_BYTES_MAX = 4096 };
 
-/* The id comes from the repository: it must not lead out of the state directory. */
-static Err *folder_of(const char **out, const char *state_dir, const Repo *repo, Arena *arena)
-{
-    if (!repo->id[0] || repo->id[strspn(repo->id, "0123456789abcdef-")])
-        return ERR(REFUSED, "the repository %s has the id \"%s\", which is no UUID", repo->name, repo->id);
-    *out = arena_textf(arena, "%s/commits/%s", state_dir, repo->id);
-    return NULL;
-}
-
 Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note)
 {
     AUTO(arena_free) Arena *arena = arena_new();
     const char *folder = NULL;
-    TRY(folder_of(&folder, state_dir, repo, arena));
+    TRY(state_folder_of(&folder, state_dir, "commits", repo, arena));
     TRY(folder_make_all(folder, NOTES_FOLDER_MODE));
     AUTO(json_free) json_t *json = json_object();
     json_set_int(json, "schema", JSON_SCHEMA);
@@ -69,7 +61,7 @@ static Err *note_read(CommitNote *out, const char *path)
 static Err *names_load(FolderList *out, const char **folder, const char *state_dir, const Repo *repo,
                        Arena *arena)
 {
-    TRY(folder_of(folder, state_dir, repo, arena));
+    TRY(state_folder_of(folder, state_dir, "commits", repo, arena));
     Err *err = folder_list(out, *folder, arena);
     if (err_is(err, ERR_NOT_FOUND))
         err_free(&err);

@@ -6,7 +6,7 @@
 #include "job/check_priv.h"
 #include "cluster/commit_note.h"
 #include "archive/freshness.h"
-#include "job/info.h"
+#include "job/gap_watch.h"
 #include "os/clock.h"
 #include "os/folder.h"
 #include "os/path.h"
@@ -205,6 +205,18 @@ static void commits_check(Check *check)
         check_skipped(check, "commits", "this host has committed no backup");
 }
 
+/* Once, when it is met first, while something can still be done. */
+static void new_gaps_check(Check *check)
+{
+    AUTO(report_done) Report found = {0};
+    gap_watch_tell(check->cluster, &found);
+    for (size_t i = 0; i < found.count; i++) {
+        const Notice *const notice = &found.notices[i];
+        if (notice->level == NOTICE_WARNING)
+            check_warning(check, "new gap", notice->hint, "%s", notice->text);
+    }
+}
+
 void check_archive(Check *check)
 {
     Info info;
@@ -219,5 +231,6 @@ void check_archive(Check *check)
     freshness_check(check, &info);
     backup_check(check, &info);
     gaps_check(check, &info);
+    new_gaps_check(check);
     commits_check(check);
 }

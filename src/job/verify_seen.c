@@ -8,7 +8,7 @@
 #include "job/verify_seen.h"
 
 #include "base/limits.h"
-#include "base/text.h"
+#include "cluster/state_folder.h"
 #include "os/file.h"
 #include "os/folder.h"
 
@@ -74,15 +74,6 @@ bool verify_seen_find(SeenObject *out, const VerifySeen *seen, const char *key, 
     return true;
 }
 
-/* The id comes from the repository: it must not lead out of the state directory. */
-static Err *folder_of(char **out, const char *state_dir, const Repo *repo, Arena *arena)
-{
-    if (!repo->id[0] || repo->id[strspn(repo->id, "0123456789abcdef-")])
-        return ERR(REFUSED, "the repository %s has the id \"%s\", which is no UUID", repo->name, repo->id);
-    *out = arena_textf(arena, "%s/verify/%s", state_dir, repo->id);
-    return NULL;
-}
-
 static void object_encode(Buf *to, const SeenObject *object)
 {
     buf_add(to, object->key.bytes, sizeof object->key.bytes);
@@ -132,8 +123,8 @@ static Err *seen_read(VerifySeen *seen, const char *state_dir, const Repo *repo,
 {
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf bytes = {0};
-    char *folder = NULL;
-    TRY(folder_of(&folder, state_dir, repo, arena));
+    const char *folder = NULL;
+    TRY(state_folder_of(&folder, state_dir, "verify", repo, arena));
     const char *const path = arena_textf(arena, "%s/%s", folder, cluster);
     TRY(file_read_all(&bytes, path, SEEN_HEAD_BYTES + (size_t)(VERIFY_SEEN_MAX + 1) * SEEN_OBJECT_BYTES));
     TRY_AS(seen_decode(seen, buf_span(&bytes)), "%s", path);
@@ -160,8 +151,8 @@ Err *verify_seen_save(const VerifySeen *seen, const char *state_dir, const Repo 
 {
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(buf_done) Buf bytes = {0};
-    char *folder = NULL;
-    TRY(folder_of(&folder, state_dir, repo, arena));
+    const char *folder = NULL;
+    TRY(state_folder_of(&folder, state_dir, "verify", repo, arena));
     TRY(folder_make_all(folder, FOLDER_MODE));
     const SeenObject *const objects = (const SeenObject *)(const void *)seen->objects.data;
     const size_t count = seen->objects.len / sizeof *objects;

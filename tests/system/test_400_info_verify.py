@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import shutil
 
 import pytest
@@ -159,6 +160,54 @@ def test_missing_wal_is_told_with_the_backup_it_breaks(archive, story, folder):
     broken = info(archive)['clusters'][0]['backups'][0]
     assert broken['state'] == 'broken' and broken['missing_wal'] == needed
     assert last
+
+
+@pytest.mark.majors(15, 18)
+def test_a_new_gap_is_told_once_with_what_it_costs(archive, story, folder):
+    cluster, names = story
+    cluster.sql('insert into t values (7)')
+    archiving.end_segment(archive, cluster)
+    assert 'a new gap' not in archive.pgstrata('check', code=None).err
+    hole = archive.object(names[1])
+    os.rename(hole, folder / 'kept')
+    run = archive.pgstrata('check', code=None)
+    assert f'a new gap in the archive: WAL {names[1]} missing in repository' in run.err
+    assert 'is out of reach until there is a new backup' in run.err and 'take a new backup now: pgstrata backup' in run.err
+    gap, = info(archive)['clusters'][0]['gaps']
+    assert gap['next_backup'] is None and gap['lost_to_time'] is None and gap['lost_from_time'] and gap['lost_from_lsn']
+    assert 'a new gap' not in archive.pgstrata('check', code=None).err
+
+    # backup meets it first, and is itself what closes it.
+    shutil.rmtree(folder / 'state' / 'gaps')
+    run = archive.pgstrata('backup', code=3)
+    label = re.search(r'^backup (\S+) done', run.out, re.M)[1]
+    assert 'a new gap' in run.err and f'the end of backup {label}' in run.err
+    gap, = info(archive)['clusters'][0]['gaps']
+    assert gap['next_backup'] == label and gap['lost_to_time']
+    assert 'a new gap' not in archive.pgstrata('backup').err
+    shutil.move(folder / 'kept', hole)
+
+
+@pytest.mark.majors(15, 18)
+def test_since_last_reads_what_is_new_and_says_so(archive, story):
+    cluster, _ = story
+    first = verify(archive, 0)
+    assert first['objects_not_read'] == 0
+    second = verify(archive, 0, '--since-last')
+    assert second['objects'] == first['objects'] == second['objects_not_read'] and second['oldest_read']
+    assert second['backups'] == first['backups'] and second['backups'][0]['to_time'] >= second['backups'][0]['from_time']
+    archive.pgstrata('backup')
+    third = verify(archive, 0, '--since-last')
+    assert third['objects_not_read'] >= second['objects_not_read'] and third['objects'] > third['objects_not_read'] + 3
+    assert 'were not read again' in archive.pgstrata('verify', '--since-last').out
+    pack = next(archive.urls[0].glob('main/g1/backup/*/pack-000001'))
+    good = pack.read_bytes()
+    pack.chmod(0o600)
+    pack.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
+    assert verify(archive, 5, '--since-last')['faulty_objects'] == 1
+    pack.write_bytes(good)
+    assert verify(archive, 0, '--since-last')['faulty_objects'] == 0
+    archive.pgstrata('verify', '--quick', '--since-last', code=2)
 
 
 @pytest.mark.majors(15)
