@@ -6,9 +6,8 @@
 #include "db/backup_api.h"
 #include "db/server.h"
 #include "flow/ticker.h"
-#include "backup/backup_priv.h"
+#include "backup/backup_base.h"
 #include "cluster/cluster.h"
-#include "cluster/commit_note.h"
 #include "cluster/recovery_spent.h"
 #include "archive/wal_rights.h"
 #include "os/clock.h"
@@ -20,6 +19,7 @@
 #include "os/process.h"
 #include "os/user.h"
 #include "pg/backup_label.h"
+#include "repo/hold.h"
 #include "source/local.h"
 
 #include <errno.h>
@@ -30,6 +30,7 @@
 enum {
     CONTROL_TRIES = 10, /* two torn reads in a row are rare */
     SESSION_LOOK_MS = 1000,
+    BASE_TRIES_MAX = 3, /* of an expiry that condemns one parent after the other */
     CHECKPOINT_BYTES_MAX =
         256, /* the record has 114 (xlog.c, CreateCheckPoint), and page headers may stand in it */
 };
@@ -37,9 +38,10 @@ enum {
 static void backup_done(Backup *backup)
 {
     pack_writer_free(&backup->own_packs);
+    base_free(&backup->base);
     source_free(&backup->source);
     repo_set_free(&backup->set);
-    buf_done(&backup->packs);
+    pack_tally_free(&backup->tally);
     buf_done(&backup->bad_pages);
     buf_done(&backup->suspects);
     lock_done(&backup->lock);
@@ -114,14 +116,34 @@ static Err *backup_lock(LockFile **out, const Backup *backup)
                                  : err;
 }
 
+/* Finds what to build on; where there is nothing, or where it saves no reading, that is told. */
+static Err *base_choose(Backup *backup)
+{
+    const BackupOptions *const options = backup->options;
+    if (options->type == BACKUP_FULL)
+        return NULL;
+    const char *why = NULL;
+    TRY(base_find(&backup->base, &why, backup, options->type));
+    if (!backup->base)
+        report_note(backup->report, "backup/FULL_INSTEAD", "this will be a full backup: %s", why);
+    else if (!backup->base->changes)
+        report_note(backup->report, "backup/EVERY_BLOCK", "every block is read and compared with %s: %s",
+                    backup->base->record.label.text, backup->base->reason);
+    return NULL;
+}
+
+/* The parent decides the type, and the type is part of the label. */
 static Err *label_choose(Backup *backup)
 {
-    return backup_label_choose(&backup->record.label, backup->set, &backup->generation.root,
-                               backup->options->type, clock_now());
+    const BackupType type = backup->base ? backup->options->type : BACKUP_FULL;
+    backup->record.parent = backup->base ? backup->base->record.label : (BackupLabel){{0}};
+    return backup_label_choose(&backup->record.label, backup->set, &backup->generation.root, type,
+                               clock_now());
 }
 
 static Err *begin_write(Backup *backup)
 {
+    TRY(label_choose(backup));
     const HostName host = cluster_host_name();
     BackupRecord *const record = &backup->record;
     BackupBegin begin = {.label = record->label,
@@ -132,8 +154,36 @@ static Err *begin_write(Backup *backup)
                          .offline = record->offline,
                          .host = host.text,
                          .data_directory = backup->cluster->pgdata};
+    if (backup->base)
+        begin.may_draw_on = base_labels(&begin.may_draw_on_count, backup->base, backup->arena);
     TRY(backup_begin_reserve(&begin, backup->set, &backup->generation.root));
     record->label = begin.label;
+    return NULL;
+}
+
+/* A parent that is condemned at this moment is seen either by the search, or after `begin` says that it is needed: then
+ * another one is looked for, and the label just taken stays a backup that was never made. */
+static Err *base_begin(Backup *backup)
+{
+    for (int i = 0;; i++) {
+        TRY(base_choose(backup));
+        TRY(begin_write(backup));
+        if (!backup->base)
+            return NULL;
+        Err *err = hold_draw_check(backup->set, &backup->generation.root, &backup->base->record.label, 1);
+        if (!err_is(err, ERR_REFUSED) || i == BASE_TRIES_MAX)
+            return err;
+        err_free(&err);
+        base_free(&backup->base);
+    }
+}
+
+static Err *writers_make(Backup *backup)
+{
+    BackupRecord *const record = &backup->record;
+    backup->tally = pack_tally_new(record->label);
+    if (backup->base)
+        pack_tally_know(backup->tally, backup->base->packs.uses, backup->base->packs.count);
     const PackWriterSpec spec = {.stores = backup->set->stores,
                                  .store_count = backup->set->count,
                                  .root = &backup->generation.root,
@@ -142,113 +192,6 @@ static Err *begin_write(Backup *backup)
                                  .codec = backup->wal.options[0].codec,
                                  .level = backup->wal.options[0].compress_level};
     return pack_writer_new(&backup->own_packs, &spec);
-}
-
-/* -- the commit ------------------------------------------------------------------------------------------------------ */
-
-static int by_pack(const void *a, const void *b)
-{
-    const uint32_t x = ((const PackUse *)a)->pack, y = ((const PackUse *)b)->pack;
-    return x < y ? -1 : x > y;
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const BadPage *const x = a, *const y = b;
-    const int order = strcmp(x->path, y->path);
-    return order ? order : x->block < y->block ? -1 : x->block > y->block;
-}
-
-static bool is_listed(const Backup *backup, const Suspect *suspect)
-{
-    const BadPage *const bad = (const BadPage *)backup->bad_pages.data;
-    for (size_t i = 0; i < backup->bad_pages.len / sizeof *bad; i++) {
-        if (bad[i].block == suspect->block && text_equal(bad[i].path, suspect->path))
-            return true;
-    }
-    return false;
-}
-
-/* A page cannot be newer than the WAL that existed when the last page had been read. */
-static void suspects_judge(Backup *backup)
-{
-    const Suspect *const suspects = (const Suspect *)backup->suspects.data;
-    for (size_t i = 0; i < backup->suspects.len / sizeof *suspects; i++) {
-        if (suspects[i].lsn.at <= backup->record.stop_lsn.at || is_listed(backup, &suspects[i]))
-            continue;
-        backup->record.bad_page_count++;
-        const BadPage bad = {suspects[i].path, suspects[i].block, ""};
-        if (backup->bad_pages.len / sizeof bad < BAD_PAGES_LISTED_MAX)
-            buf_add(&backup->bad_pages, &bad, sizeof bad);
-    }
-}
-
-static void bad_pages_record(Backup *backup)
-{
-    BackupRecord *const record = &backup->record;
-    suspects_judge(backup);
-    if (backup->bad_pages.len)
-        qsort(backup->bad_pages.data, backup->bad_pages.len / sizeof(BadPage), sizeof(BadPage), by_place);
-    backup_bad_pages_name(backup);
-    record->bad_pages = (const BadPage *)backup->bad_pages.data;
-    record->bad_page_listed = backup->bad_pages.len / sizeof(BadPage);
-    for (size_t i = 0; i < record->bad_page_listed; i++) {
-        const BadPage *const bad = &record->bad_pages[i];
-        report_warn(backup->report, "backup/BAD_PAGE", "block %u of %s is damaged%s%s", bad->block, bad->path,
-                    bad->relation[0] ? ": relation " : "", bad->relation);
-    }
-    if (record->bad_page_count)
-        report_hint(backup->report,
-                    "%llu damaged pages were stored as they are; an older backup may hold them whole",
-                    (unsigned long long)record->bad_page_count);
-}
-
-/* The objects that are no packs, as the first repository has them. */
-static Err *small_objects_count(Backup *backup)
-{
-    static const char *const names[] = {"begin", "packs"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        ObjectInfo info;
-        const Key key = key_backup_object(&backup->generation.root, backup->record.label, names[i]);
-        TRY(store_stat(&info, backup->set->stores[0], key.text));
-        backup->record.stored_bytes += info.size_bytes;
-    }
-    return NULL;
-}
-
-/* The backup is made and good: that it cannot be remembered here is a warning. */
-static void commit_remember(const Backup *backup)
-{
-    const CommitNote note = {.root = backup->generation.root,
-                             .label = backup->record.label,
-                             .committed = clock_now(),
-                             .hash = backup->commit.hash};
-    for (size_t i = 0; i < backup->set->count; i++) {
-        Err *const err = commit_note_write(backup->cluster->state_dir, backup->set->repos[i], &note);
-        if (err)
-            report_survived(
-                backup->report,
-                err_hint(err_doing(err, "remembering the commit of %s", note.label.text),
-                         "the backup is good; verify cannot tell from this host should its commit "
-                         "get lost"));
-    }
-}
-
-static Err *backup_commit(Backup *backup)
-{
-    progress_phase(backup->progress, "committing");
-    TRY(pack_finish(backup->own_packs));
-    backup_packs_keep(backup, backup->own_packs);
-    bad_pages_record(backup);
-    PackUse *const uses = (PackUse *)backup->packs.data;
-    const size_t count = backup->packs.len / sizeof *uses;
-    qsort(uses, count, sizeof *uses, by_pack);
-    const KeyRoot *const root = &backup->generation.root;
-    TRY(backup_packs_write(backup->set, root, backup->record.label, (PackUses){uses, count}));
-    TRY(small_objects_count(backup));
-    TRY(backup_record_write(&backup->commit, backup->set, root, &backup->record));
-    commit_remember(backup);
-    return NULL;
 }
 
 /* -- a running server ------------------------------------------------------------------------------------------------ */
@@ -273,6 +216,7 @@ static Err *server_connect(Connection **out, Backup *backup)
         return err_hint(ERR(REFUSED, "wal_level of the server is minimal: no backup can be made consistent"),
                         "\"pgstrata setup\" sets wal_level to replica; the server must be restarted");
     backup->record.from_standby = server.is_in_recovery;
+    backup->record.timeline = server.timeline;
     backup->record.server_version = server.version_text;
     return NULL;
 }
@@ -330,7 +274,7 @@ static Err *control_store_last(Backup *backup)
     if (record->side_count)
         memcpy(items, record->side, record->side_count * sizeof *items);
     items[record->side_count].name = SIDE_CONTROL;
-    TRY(place_put(&items[record->side_count].place, backup->own_packs, record->label, buf_span(&bytes)));
+    TRY(backup_place_put(&items[record->side_count].place, backup, buf_span(&bytes)));
     record->side = items;
     record->side_count++;
     return NULL;
@@ -400,9 +344,9 @@ static Err *backup_online(Backup *backup)
     TRY(server_connect(&connection, backup));
     if (!backup->record.from_standby)
         spent_settings_reset(connection, backup->cluster->pgdata, backup->report);
-    TRY(label_choose(backup));
     TRY(server_start(&session, backup, connection));
-    TRY(begin_write(backup));
+    TRY(base_begin(backup));
+    TRY(writers_make(backup));
     TRY(copy_watched(backup, connection));
     TRY(backup_side_store(backup, connection));
     TRY(control_store_last(backup));
@@ -446,14 +390,14 @@ static Err *backup_offline(Backup *backup)
 {
     BackupRecord *const record = &backup->record;
     TRY(stopped_check(backup, &backup->control));
-    TRY(label_choose(backup));
     record->timeline = backup->control.checkpoint.timeline;
     record->start_lsn = backup->control.checkpoint.redo;
     record->checkpoint_lsn = backup->control.checkpoint_lsn;
     record->stop_lsn =
         lsn_max(lsn_max(record->start_lsn, record->checkpoint_lsn), backup->control.min_recovery_point);
     record->start_time = clock_now();
-    TRY(begin_write(backup));
+    TRY(base_begin(backup));
+    TRY(writers_make(backup));
     TRY(backup_copy(backup));
     ControlFile after;
     TRY(cluster_control_read(&after, backup->cluster->pgdata));
@@ -468,20 +412,29 @@ static Err *backup_offline(Backup *backup)
 
 /* -- the use case ---------------------------------------------------------------------------------------------------- */
 
-static Err *type_check(const BackupOptions *options)
+/* Where a backup would start that began now. */
+static Err *now_read(Backup *backup, Connection *connection)
 {
-    if (options->type == BACKUP_FULL)
-        return NULL;
-    return err_hint(ERR(UNSUPPORTED, "backups of type %s are not there yet", backup_type_name(options->type)),
-                    "use --type full");
+    ServerPosition position;
+    TRY(server_position_read(&position, connection));
+    backup->record.start_lsn = position.is_in_recovery ? position.replayed : position.flushed;
+    return NULL;
 }
 
 /* All that could refuse the backup, and how much there is to read. */
 static Err *backup_rehearse(Backup *backup)
 {
     AUTO(db_close) Connection *connection = NULL;
-    TRY(backup->options->offline ? stopped_check(backup, &backup->control)
-                                 : server_connect(&connection, backup));
+    BackupRecord *const record = &backup->record;
+    if (backup->options->offline) {
+        TRY(stopped_check(backup, &backup->control));
+        record->timeline = backup->control.checkpoint.timeline;
+        record->start_lsn = backup->control.checkpoint.redo;
+    } else {
+        TRY(server_connect(&connection, backup));
+        TRY(now_read(backup, connection));
+    }
+    TRY(base_choose(backup));
     return backup_measure(backup);
 }
 
@@ -491,6 +444,9 @@ static void result_fill(BackupResult *out, const Backup *backup, int64_t begun_u
     *out = (BackupResult){.label = record->label,
                           .files = record->files,
                           .size_bytes = record->size_bytes,
+                          .type = backup->base ? backup->options->type : BACKUP_FULL,
+                          .parent = backup->base ? backup->base->record.label : (BackupLabel){{0}},
+                          .read_bytes = counter_get(&backup->read_bytes),
                           .stored_bytes = record->stored_bytes + backup->commit.stored_bytes,
                           .bad_pages = record->bad_page_count,
                           .start_lsn = record->start_lsn,
@@ -508,7 +464,6 @@ Err *backup_run(BackupResult *out, const ClusterOptions *cluster, const BackupOp
         .cluster = cluster, .options = options, .progress = progress, .report = report, .arena = arena_new()};
     lock_init(&backup.lock);
     AUTO(lock_file_free) LockFile *lock = NULL;
-    TRY(type_check(options));
     TRY(backup_open(&backup));
     if (options->dry_run) {
         TRY(backup_rehearse(&backup));

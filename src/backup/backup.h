@@ -9,6 +9,10 @@
  * WAL is in every repository, then commit by writing the `backup` object. What fails or dies before that leaves no
  * backup and harms none; the server leaves backup mode because the session ends.
  *
+ * A backup that builds on an older one (diff: on the newest full one; incr: on the newest) reads only the blocks that WAL
+ * says were changed since, and refers to the older packs for the others. It is as whole as any: nothing but the packs is
+ * needed of the parent.
+ *
  * A server that was cleanly stopped can be backed up without start and stop (`offline`); the WAL it needs to start
  * again is in its own pg_wal, which is then part of the copy.
  *
@@ -24,16 +28,19 @@
 #include "repo/backup_set.h"
 
 typedef struct BackupOptions {
-    BackupType type;
+    BackupType type; /* without a parent to build on, diff and incr become full */
     bool offline;
     bool dry_run;
     const char *note; /* NULL for none */
 } BackupOptions;
 
 typedef struct BackupResult {
-    BackupLabel label; /* none after a dry run */
+    BackupLabel label;  /* none after a dry run */
+    BackupType type;    /* what it became */
+    BackupLabel parent; /* what it builds on; none for a full backup */
     uint64_t files;
     uint64_t size_bytes;
+    uint64_t read_bytes; /* of the cluster's files; what a dry run says would be read */
     uint64_t stored_bytes;
     uint64_t bad_pages;
     Lsn start_lsn, stop_lsn;

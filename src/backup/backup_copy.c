@@ -9,7 +9,8 @@
  * small files into batches. Finished batches leave the window in the order they entered it, so the manifest is written
  * in path order while the copy goes on, and memory holds the large files' names and WINDOW_BATCHES batches.
  */
-#include "backup/backup_priv.h"
+#include "backup/backup_base.h"
+#include "backup/backup_merge.h"
 
 #include "base/text.h"
 #include "flow/latch.h"
@@ -28,25 +29,28 @@ enum {
 
 /* A large file and its parts; each part is a unit. */
 typedef struct LargeFile {
-    const char *path;
-    uint64_t size_bytes;
+    FileJob job;
     FilePart *parts;
     size_t part_count;
     Latch *latch;
+    bool is_of_batch; /* lives and ends with the batch of its item */
 } LargeFile;
 
 /* What the manifest will say, in path order. */
 typedef struct CopyItem {
-    ManifestEntry entry; /* texts in the batch's arena */
-    FilePart part;       /* of a small file */
-    LargeFile *large;    /* or of a large one */
+    ManifestEntry entry;      /* texts in the batch's arena */
+    const ManifestEntry *old; /* what the parent says of it; NULL without */
+    FilePlan plan;
+    FileJob job;      /* of a file */
+    FilePart part;    /* of a small file */
+    LargeFile *large; /* or of a large one */
 } CopyItem;
 
 typedef struct Batch {
     Arena *arena;
     CopyItem items[BATCH_ITEMS_MAX];
     size_t count;
-    uint64_t bytes;
+    uint64_t bytes; /* to be read */
     Latch *latch;
 } Batch;
 
@@ -60,6 +64,7 @@ typedef struct CopyUnit {
 typedef struct Copy {
     Backup *backup;
     Pool *pool;
+    Merge *merge; /* NULL without a parent */
     ManifestWriter *manifest;
     Buf large; /* of LargeFile, sorted by path for the second pass */
     Batch *filling;
@@ -75,12 +80,23 @@ static Batch *batch_new(void)
     return batch;
 }
 
+static void large_done(LargeFile *large)
+{
+    for (size_t k = 0; k < large->part_count; k++)
+        buf_done(&large->parts[k].extents);
+    latch_free(&large->latch);
+}
+
 static void batch_free(Batch **batch)
 {
     if (!*batch)
         return;
-    for (size_t i = 0; i < (*batch)->count; i++)
-        buf_done(&(*batch)->items[i].part.extents);
+    for (size_t i = 0; i < (*batch)->count; i++) {
+        CopyItem *const item = &(*batch)->items[i];
+        buf_done(&item->part.extents);
+        if (item->large && item->large->is_of_batch)
+            large_done(item->large);
+    }
     latch_free(&(*batch)->latch);
     arena_free(&(*batch)->arena);
     mem_free(batch);
@@ -98,12 +114,8 @@ static size_t large_count(const Copy *copy)
 
 static void copy_done(Copy *copy)
 {
-    for (size_t i = 0; i < large_count(copy); i++) {
-        LargeFile *const large = &large_files(copy)[i];
-        for (size_t k = 0; k < large->part_count; k++)
-            buf_done(&large->parts[k].extents);
-        latch_free(&large->latch);
-    }
+    for (size_t i = 0; i < large_count(copy); i++)
+        large_done(&large_files(copy)[i]);
     buf_done(&copy->large);
     batch_free(&copy->filling);
     for (; copy->window_count > 0; copy->window_count--) {
@@ -111,6 +123,7 @@ static void copy_done(Copy *copy)
         copy->window_first = (copy->window_first + 1) % WINDOW_BATCHES;
     }
     manifest_writer_free(&copy->manifest);
+    merge_free(&copy->merge);
 }
 
 /* -- the workers --------------------------------------------------------------------------------------------------- */
@@ -139,13 +152,13 @@ static Err *unit_work(void *arg, Pool *pool, void *state, void *given)
     CopyUnit *const unit = given;
     ((CopyWorker *)state)->pool = pool;
     if (unit->large)
-        return backup_file_copy(unit->part, state, unit->large->path, unit->large->size_bytes);
+        return backup_file_copy(unit->part, state, &unit->large->job);
     for (size_t i = 0; i < unit->batch->count; i++) {
         CopyItem *const item = &unit->batch->items[i];
         if (item->entry.kind != MANIFEST_FILE || item->large)
             continue;
         TRY(pool_check(pool));
-        TRY(backup_file_copy(&item->part, state, item->entry.path, item->entry.size_bytes));
+        TRY(backup_file_copy(&item->part, state, &item->job));
     }
     return NULL;
 }
@@ -220,10 +233,10 @@ static bool is_large(const SourceItem *item)
     return item->kind == SOURCE_FILE && item->verdict == SOURCE_TAKE && item->size_bytes > LARGE_FILE_BYTES;
 }
 
-static LargeFile large_make(const SourceEntry *entry, Arena *arena)
+static LargeFile large_make(const FileJob *job, Arena *arena)
 {
-    const uint64_t size = entry->item->size_bytes;
-    LargeFile large = {.path = arena_text(arena, entry->path), .size_bytes = size};
+    const uint64_t size = job->listed_bytes;
+    LargeFile large = {.job = *job};
     large.part_count = (size_t)((size + UNIT_BYTES_MAX - 1) / UNIT_BYTES_MAX);
     large.parts = arena_alloc(arena, large.part_count * sizeof *large.parts);
     for (size_t i = 0; i < large.part_count; i++) {
@@ -252,7 +265,9 @@ static Err *large_files_find(Copy *copy)
         }
         if (!is_large(entry.item))
             continue;
-        const LargeFile large = large_make(&entry, backup->arena);
+        const FileJob job = {.path = arena_text(backup->arena, entry.path),
+                             .listed_bytes = entry.item->size_bytes};
+        const LargeFile large = large_make(&job, backup->arena);
         buf_add(&copy->large, &large, sizeof large);
     }
 }
@@ -260,7 +275,7 @@ static Err *large_files_find(Copy *copy)
 static int larger_first(const void *a, const void *b)
 {
     const LargeFile *const x = *(LargeFile *const *)a, *const y = *(LargeFile *const *)b;
-    return x->size_bytes < y->size_bytes ? 1 : x->size_bytes > y->size_bytes ? -1 : 0;
+    return (x->job.listed_bytes < y->job.listed_bytes) - (x->job.listed_bytes > y->job.listed_bytes);
 }
 
 static Err *unit_push(const Copy *copy, CopyUnit unit)
@@ -293,7 +308,7 @@ static LargeFile *large_find(const Copy *copy, const char *path)
     while (low < high) {
         const size_t middle = (low + high) / 2;
         LargeFile *const large = &large_files(copy)[middle];
-        const int order = strcmp(path, large->path);
+        const int order = strcmp(path, large->job.path);
         if (order == 0)
             return large;
         if (order < 0)
@@ -338,20 +353,22 @@ static Err *item_write(Copy *copy, CopyItem *item)
         backup->record.size_bytes += item->part.end;
         counter_add(&backup->progress->files_done, 1);
     }
+    TRY(pack_tally_entry(backup->tally, &item->entry));
     return manifest_add(copy->manifest, &item->entry);
 }
 
-/* Writes the oldest batch of the window into the manifest. */
+/* Writes the oldest batch of the window into the manifest. When the run was canceled the batch stays: workers may be
+ * busy with its large files until the pool has ended. */
 static Err *window_shift(Copy *copy)
 {
-    AUTO(batch_free) Batch *batch = copy->window[copy->window_first];
-    copy->window[copy->window_first] = NULL;
+    Batch **const batch = &copy->window[copy->window_first];
+    latch_wait((*batch)->latch);
+    TRY(pool_check(copy->pool));
+    for (size_t i = 0; i < (*batch)->count; i++)
+        TRY(item_write(copy, &(*batch)->items[i]));
+    batch_free(batch);
     copy->window_first = (copy->window_first + 1) % WINDOW_BATCHES;
     copy->window_count--;
-    latch_wait(batch->latch); /* also when the run was canceled: then nobody works on the batch any more */
-    TRY(pool_check(copy->pool));
-    for (size_t i = 0; i < batch->count; i++)
-        TRY(item_write(copy, &batch->items[i]));
     return NULL;
 }
 
@@ -374,6 +391,54 @@ static ManifestKind manifest_kind(const SourceItem *item)
     return item->kind == SOURCE_FOLDER ? MANIFEST_FOLDER : MANIFEST_FILE;
 }
 
+/* A large file of which much has to be read, in a backup that has a parent: nobody knew before. */
+static Err *late_large_push(Copy *copy, CopyItem *item, Arena *arena)
+{
+    LargeFile *const large = arena_alloc(arena, sizeof *large);
+    *large = large_make(&item->job, arena);
+    large->is_of_batch = true;
+    item->large = large;
+    for (size_t k = 0; k < large->part_count; k++)
+        TRY(unit_push(copy, (CopyUnit){.large = large, .part = &large->parts[k]}));
+    return NULL;
+}
+
+/* What has to be read of a file, by what the parent says of it. */
+static FilePlan plan_make(const Backup *backup, const FileJob *job, Arena *arena)
+{
+    const PlanInput input = {.path = pgdata_path_classify(job->path, &backup->filter.version),
+                             .size_bytes = job->listed_bytes,
+                             .base = job->base,
+                             .segment_blocks = backup->generation.relation_segment_blocks,
+                             .changes = backup->base->changes};
+    return file_plan(&input, arena);
+}
+
+static const ManifestEntry *file_only(const ManifestEntry *entry)
+{
+    return entry && entry->kind == MANIFEST_FILE ? entry : NULL;
+}
+
+static Err *file_add(Copy *copy, Batch *batch, CopyItem *item, uint64_t size_bytes)
+{
+    item->entry.size_bytes = size_bytes;
+    item->part.limit = size_bytes;
+    item->job = (FileJob){.path = item->entry.path, .listed_bytes = size_bytes};
+    uint64_t to_read = size_bytes;
+    if (copy->backup->base) {
+        item->job.base = file_only(item->old);
+        item->plan = plan_make(copy->backup, &item->job, batch->arena);
+        item->job.plan = &item->plan;
+        to_read = item->plan.read_bytes;
+        if (to_read > LARGE_FILE_BYTES)
+            return late_large_push(copy, item, batch->arena);
+    } else {
+        item->large = large_find(copy, item->entry.path);
+    }
+    batch->bytes += item->large ? 0 : to_read;
+    return NULL;
+}
+
 static Err *item_add(Copy *copy, const SourceEntry *entry)
 {
     if (!copy->filling)
@@ -385,14 +450,12 @@ static Err *item_add(Copy *copy, const SourceEntry *entry)
                                  .path = arena_text(batch->arena, entry->path),
                                  .mode = from->mode,
                                  .modified = from->modified}};
-    if (item->entry.kind == MANIFEST_LINK) {
+    if (copy->merge)
+        TRY(merge_find(&item->old, copy->merge, item->entry.path, batch->arena));
+    if (item->entry.kind == MANIFEST_LINK)
         item->entry.link_target = arena_text(batch->arena, from->target);
-    } else if (item->entry.kind == MANIFEST_FILE) {
-        item->entry.size_bytes = from->size_bytes;
-        item->part.limit = from->size_bytes;
-        item->large = large_find(copy, entry->path);
-        batch->bytes += item->large ? 0 : from->size_bytes;
-    }
+    else if (item->entry.kind == MANIFEST_FILE)
+        TRY(file_add(copy, batch, item, from->size_bytes));
     if (batch->count == BATCH_ITEMS_MAX || batch->bytes >= BATCH_BYTES_MAX)
         return batch_hand_over(copy);
     return NULL;
@@ -436,26 +499,42 @@ void backup_packs_keep(Backup *backup, const PackWriter *packs)
 {
     size_t count;
     const PackWritten *const written = pack_writer_packs(packs, &count);
-    for (size_t i = 0; i < count; i++) {
-        const PackUse use = {.label = backup->record.label,
-                             .pack = written[i].pack,
-                             .stored_bytes = written[i].summary.stored_bytes,
-                             .plain_bytes = written[i].summary.plain_bytes,
-                             .live_bytes = written[i].summary.plain_bytes,
-                             .sha256 = written[i].summary.sha256};
-        buf_add(&backup->packs, &use, sizeof use);
-        backup->record.stored_bytes += use.stored_bytes;
-    }
+    pack_tally_written(backup->tally, written, count);
+    for (size_t i = 0; i < count; i++)
+        backup->record.stored_bytes += written[i].summary.stored_bytes;
+}
+
+/* One pass is enough where little is read; so the parent has to say how much there is. */
+static void totals_guess(Backup *backup)
+{
+    counter_set(&backup->progress->bytes_total, backup->base->record.size_bytes);
+    counter_set(&backup->progress->files_total, backup->base->record.files);
+}
+
+static Err *parent_open(Copy *copy)
+{
+    const Base *const base = copy->backup->base;
+    if (!base)
+        return NULL;
+    TRY(merge_new(&copy->merge, base, &copy->backup->generation.root));
+    size_t count;
+    const ManifestLeaf *const leaves = merge_leaves(&count, copy->merge);
+    manifest_writer_reuse(copy->manifest, leaves, count);
+    return NULL;
 }
 
 Err *backup_copy(Backup *backup)
 {
     AUTO(copy_done) Copy copy = {.backup = backup};
     progress_phase(backup->progress, "listing");
-    TRY(large_files_find(&copy));
+    if (!backup->base)
+        TRY(large_files_find(&copy));
+    else
+        totals_guess(backup);
     progress_phase(backup->progress, "copying");
-    PlaceWriter places = {.packs = backup->own_packs, .label = backup->record.label};
+    PlaceWriter places = {.packs = backup->own_packs, .label = backup->record.label, .tally = backup->tally};
     copy.manifest = manifest_writer_new(place_leaf_out(&places));
+    TRY(parent_open(&copy));
     TRY(pool_run(&(PoolSpec){.workers = (size_t)backup->cluster->jobs,
                              .arg = &copy,
                              .produce = copy_produce,
@@ -468,11 +547,42 @@ Err *backup_copy(Backup *backup)
     return manifest_finish(&backup->record.manifest_root, copy.manifest);
 }
 
+/* What the plans of all files say together. */
+static Err *parent_measure(Backup *backup)
+{
+    AUTO(merge_free) Merge *merge = NULL;
+    AUTO(walk_free) Walk *walk = NULL;
+    AUTO(arena_free) Arena *arena = arena_new();
+    TRY(merge_new(&merge, backup->base, &backup->generation.root));
+    TRY(walk_begin(&walk, backup, NULL));
+    for (;;) {
+        bool is_entry = false;
+        SourceEntry entry;
+        TRY(walk_next(&is_entry, &entry, walk));
+        if (!is_entry)
+            return NULL;
+        arena_clear(arena);
+        const ManifestEntry *old;
+        TRY(merge_find(&old, merge, entry.path, arena));
+        if (entry.item->kind != SOURCE_FILE || entry.item->verdict != SOURCE_TAKE)
+            continue;
+        const FileJob job = {
+            .path = entry.path, .listed_bytes = entry.item->size_bytes, .base = file_only(old)};
+        const FilePlan plan = plan_make(backup, &job, arena);
+        counter_add(&backup->read_bytes, plan.read_bytes);
+        backup->record.files++;
+        backup->record.size_bytes += entry.item->size_bytes;
+    }
+}
+
 Err *backup_measure(Backup *backup)
 {
+    if (backup->base)
+        return parent_measure(backup);
     AUTO(copy_done) Copy copy = {.backup = backup};
     TRY(large_files_find(&copy));
     backup->record.files = counter_get(&backup->progress->files_total);
     backup->record.size_bytes = counter_get(&backup->progress->bytes_total);
+    counter_set(&backup->read_bytes, backup->record.size_bytes);
     return NULL;
 }

@@ -6,16 +6,20 @@
 
 #include "db/server.h"
 #include "flow/pool.h"
-#include "backup/backup.h"
 #include "archive/wal_store.h"
+#include "backup/backup.h"
+#include "backup/backup_plan.h"
 #include "pg/control.h"
 #include "pg/page.h"
 #include "repo/backup_set.h"
+
 #include "repo/place_store.h"
 #include "source/walk.h"
 
 /* More damaged pages than this with an LSN from nowhere are counted low; their checksums tell them all. */
 enum { SUSPECTS_PER_WORKER = 32 };
+
+typedef struct Base Base; /* backup_base.h */
 
 typedef struct Backup {
     const ClusterOptions *cluster;
@@ -37,12 +41,14 @@ typedef struct Backup {
     Counter packs_begun;
     PackWriter *own_packs; /* of the main thread: manifest and side data */
 
+    Base *base;           /* what this backup builds on; NULL: it takes everything */
+    Counter read_bytes;   /* of files of the cluster */
     Counter session_lost; /* not 0: the server has ended the backup, and the copy is worth nothing */
 
-    Lock lock;     /* over what workers leave behind when they end: */
-    Buf packs;     /* of PackUse */
-    Buf bad_pages; /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
-    Buf suspects;  /* of Suspect: to be held against the stop LSN */
+    Lock lock;        /* over what workers leave behind when they end: */
+    PackTally *tally; /* packs, and what of them is needed */
+    Buf bad_pages;    /* of BadPage, at most BAD_PAGES_LISTED_MAX; texts in the arena */
+    Buf suspects;     /* of Suspect: to be held against the stop LSN */
 
     WalName wal_next; /* the first segment that is not known to be in every repository */
     int64_t wal_looked_us;
@@ -68,17 +74,25 @@ typedef struct CopyWorker {
     size_t suspect_count;
 } CopyWorker;
 
+/* A file and what to do with it. */
+typedef struct FileJob {
+    const char *path;
+    uint64_t listed_bytes;
+    const FilePlan *plan;      /* NULL: read and stored whole */
+    const ManifestEntry *base; /* the file in the parent; NULL without */
+} FileJob;
+
 /* A stretch of a file that one worker copies, and what came of it. */
 typedef struct FilePart {
     uint64_t offset; /* a multiple of PAGE_BYTES */
     uint64_t limit;  /* read up to here, or to where the file ends */
 
     Buf extents;   /* of Extent */
-    uint64_t end;  /* where the last byte was read; `offset` when there was none */
+    uint64_t end;  /* how far it is known; `offset` when there was nothing */
     bool is_there; /* false: the file had vanished */
 } FilePart;
 
-MUST Err *backup_file_copy(FilePart *part, CopyWorker *worker, const char *path, uint64_t listed_bytes);
+MUST Err *backup_file_copy(FilePart *part, CopyWorker *worker, const FileJob *job);
 
 /* -- backup_copy.c: all files, in parallel, into packs and manifest ---------------------------------------------- */
 
@@ -86,7 +100,7 @@ MUST Err *backup_file_copy(FilePart *part, CopyWorker *worker, const char *path,
 MUST Err *backup_copy(Backup *backup);
 /* Only looks: sets record.files and size_bytes. */
 MUST Err *backup_measure(Backup *backup);
-/* Keeps what a pack writer has made, for the `packs` object. */
+/* Keeps what a pack writer has made. */
 void backup_packs_keep(Backup *backup, const PackWriter *packs);
 
 /* -- backup_wal.c: the WAL that makes the copy consistent --------------------------------------------------------- */
@@ -103,6 +117,8 @@ typedef struct BackupSide {
     Backup *backup;
     Buf items; /* of SideItem */
 } BackupSide;
+/* Puts what is no file into a pack. */
+MUST Err *backup_place_put(PlainPlace *out, Backup *backup, Span bytes);
 /* At most FRAME_PLAIN_MAX bytes, so that a piece costs one frame. */
 MUST Err *backup_side_add(BackupSide *side, const char *name, Span bytes);
 
@@ -115,3 +131,8 @@ void backup_bad_pages_name(Backup *backup);
 /* -- backup_conf.c: configuration files outside the data directory, and what they include ------------------------ */
 
 MUST Err *backup_conf_store(BackupSide *side, const ServerInfo *server);
+
+/* -- backup_commit.c: the end ------------------------------------------------------------------------------------- */
+
+/* Writes `packs` and the commit: every object they name is in every repository. */
+MUST Err *backup_commit(Backup *backup);

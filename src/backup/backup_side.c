@@ -46,10 +46,16 @@ static void side_done(BackupSide *side)
     buf_done(&side->items);
 }
 
+Err *backup_place_put(PlainPlace *out, Backup *backup, Span bytes)
+{
+    TRY(place_put(out, backup->own_packs, backup->record.label, bytes));
+    return pack_tally_place(backup->tally, out);
+}
+
 Err *backup_side_add(BackupSide *side, const char *name, Span bytes)
 {
     SideItem item = {.name = arena_text(side->backup->arena, name)};
-    TRY(place_put(&item.place, side->backup->own_packs, side->backup->record.label, bytes));
+    TRY(backup_place_put(&item.place, side->backup, bytes));
     buf_add(&side->items, &item, sizeof item);
     return NULL;
 }

@@ -11,11 +11,19 @@
 
 #include <string.h>
 
+static json_t *label_json(BackupLabel label)
+{
+    return label.text[0] ? json_string(label.text) : json_null();
+}
+
 static void result_json(json_t *document, const BackupResult *result, bool is_dry_run)
 {
     json_object_set_new(document, "dry_run", json_boolean(is_dry_run));
     json_object_set_new(document, "size_bytes", json_integer((json_int_t)result->size_bytes));
     json_object_set_new(document, "files", json_integer((json_int_t)result->files));
+    json_object_set_new(document, "read_bytes", json_integer((json_int_t)result->read_bytes));
+    json_object_set_new(document, "type", json_string(backup_type_name(result->type)));
+    json_object_set_new(document, "parent", label_json(result->parent));
     if (is_dry_run)
         return;
     json_object_set_new(document, "label", json_string(result->label.text));
@@ -27,12 +35,25 @@ static void result_json(json_t *document, const BackupResult *result, bool is_dr
     json_object_set_new(document, "seconds", json_real((double)result->duration_us / 1e6));
 }
 
+static void rehearsal_tell(Output *output, const BackupResult *result)
+{
+    if (result->type == BACKUP_FULL)
+        output_text(output, "a full backup would read %s in %llu file%s\n",
+                    size_text(result->size_bytes).text, (unsigned long long)result->files,
+                    result->files == 1 ? "" : "s");
+    else
+        output_text(output, "a backup of type %s on %s would read %s of %s in %llu file%s\n",
+                    backup_type_name(result->type), result->parent.text, size_text(result->read_bytes).text,
+                    size_text(result->size_bytes).text, (unsigned long long)result->files,
+                    result->files == 1 ? "" : "s");
+}
+
 Err *cmd_backup(CommandCall *call)
 {
     ClusterOptions cluster;
     TRY(conf_cluster(&cluster, call->settings, call->arena));
     const OptionValue type = settings_get(call->settings, OPT_TYPE, NULL).value;
-    const BackupOptions options = {.type = type.text ? (BackupType)type.number : BACKUP_FULL,
+    const BackupOptions options = {.type = type.text ? (BackupType)type.number : BACKUP_INCR,
                                    .offline = settings_flag(call->settings, OPT_OFFLINE),
                                    .dry_run = settings_flag(call->settings, OPT_DRY_RUN),
                                    .note = settings_text(call->settings, OPT_NOTE, NULL)};
@@ -46,14 +67,12 @@ Err *cmd_backup(CommandCall *call)
     if (!options.dry_run)
         gap_watch_tell(&cluster, call->report);
     result_json(call->output->document, &result, options.dry_run);
-    if (options.dry_run) {
-        output_text(call->output, "a full backup would read %s in %llu file%s\n",
-                    size_text(result.size_bytes).text, (unsigned long long)result.files,
-                    result.files == 1 ? "" : "s");
-        return NULL;
-    }
-    output_text(call->output, "backup %s done: %s in %s, %s stored; restorable to %s\n", result.label.text,
-                size_text(result.size_bytes).text, duration_text(result.duration_us).text,
-                size_text(result.stored_bytes).text, local_time_text(result.stop_time).text);
+    if (options.dry_run)
+        rehearsal_tell(call->output, &result);
+    else
+        output_text(call->output, "backup %s done: %s in %s, %s read, %s stored; restorable to %s\n",
+                    result.label.text, size_text(result.size_bytes).text,
+                    duration_text(result.duration_us).text, size_text(result.read_bytes).text,
+                    size_text(result.stored_bytes).text, local_time_text(result.stop_time).text);
     return NULL;
 }

@@ -17,6 +17,8 @@ enum { NOTE_MODE = 0640, NOTES_FOLDER_MODE = 0750, NOTE_BYTES_MAX = 4096 };
 
 Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note)
 {
+    if (!state_dir)
+        return NULL;
     AUTO(arena_free) Arena *arena = arena_new();
     const char *folder = NULL;
     TRY(state_folder_of(&folder, state_dir, "commits", repo, arena));

@@ -33,7 +33,7 @@ typedef struct CommitNotes {
     size_t count;
 } CommitNotes;
 
-/* Durable on return. REFUSED when the repository's id cannot be a folder's name. */
+/* Durable on return; without a `state_dir` (NULL) nothing is kept. REFUSED when the repository's id cannot be a folder's name. */
 MUST Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note);
 
 /* The notes about one cluster in this repository; none without a `state_dir` (NULL). A note that cannot be read is a

@@ -14,8 +14,7 @@ static const char *const outputs[] = {"text", "json", NULL};
 static const char *const sources[] = {"local", NULL};
 static const char *const sources_later[] = {"sql", "basebackup", NULL};
 static const char *const codecs[] = {"zstd", "lz4", "none", NULL};
-static const char *const backup_types[] = {"full", NULL};
-static const char *const backup_types_later[] = {"diff", "incr", NULL};
+static const char *const backup_types[] = {"full", "diff", "incr", NULL};
 static const char *const target_actions[] = {"pause", "promote", "shutdown", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -100,7 +99,7 @@ const Option option_table[OPTION_COUNT] = {
     [OPT_RESTART] = {"restart", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_SETUP,
         .help = "restart the server when a setting needs it"},
     [OPT_TYPE] = {"type", .scope = SCOPE_COMMAND, .type = TYPE_ENUM, .commands = FOR_BACKUP, .value = "TYPE",
-        .choices = backup_types, .later = backup_types_later, .help = "what to back up, only full yet"},
+        .choices = backup_types, .help = "full; diff: what changed since the newest full one; incr: since the newest of any type; incr if left out"},
     [OPT_OFFLINE] = {"offline", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
         .help = "back up a server that was cleanly stopped"},
     [OPT_NOTE] = {"note", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_BACKUP | FOR_PIN, .value = "TEXT",

@@ -108,6 +108,8 @@ static json_t *record_json(const BackupRecord *record)
     json_t *json = json_object();
     json_set_int(json, "schema", JSON_SCHEMA);
     json_set_text(json, "label", record->label.text);
+    if (record->parent.text[0])
+        json_set_text(json, "parent", record->parent.text);
     json_set_int(json, "timeline", record->timeline.id);
     json_set_lsn(json, "start_lsn", record->start_lsn);
     json_set_lsn(json, "checkpoint_lsn", record->checkpoint_lsn);
@@ -213,6 +215,8 @@ static BackupRecord record_read(JsonReader *reader, Arena *arena)
         .tablespace_map_file = json_read_bytes(reader, "tablespace_map", arena),
         .note = json_read_raw(reader, "note", arena),
     };
+    if (json_read_has(reader, "parent"))
+        record.parent = json_read_label(reader, "parent");
     if (record.stop_lsn.at < record.start_lsn.at)
         json_read_fault(reader, "it stops at %s, before its start %s", lsn_text(record.stop_lsn).text,
                         lsn_text(record.start_lsn).text);

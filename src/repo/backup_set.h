@@ -57,6 +57,7 @@ typedef struct BadPage {
 
 typedef struct BackupRecord {
     BackupLabel label;
+    BackupLabel parent; /* what it was made from; empty for a full backup */
     Timeline timeline;
     Lsn start_lsn; /* redo: recovery begins here */
     Lsn checkpoint_lsn;

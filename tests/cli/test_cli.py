@@ -83,7 +83,7 @@ def test_bash_completion_completes(program):
     (['version', 'now'], '"now" is one argument too many for version', None),
     (['config', 'show', '-j', '0'], 'command line: jobs: 0 is out of range 1 to 256', None),
     (['config', 'show', '--retention=dayly 7'], 'command line: retention: "dayly" is no promise', 'did you mean "daily"?'),
-    (['backup', '--type=incr'], 'command line: type: "incr" is not available in this version', None),
+    (['backup', '--type=inc'], 'command line: type: "inc" is none of full, diff, incr', 'did you mean "incr"?'),
     (['config', 'show', '-qv'], '-q and -v exclude each other', None),
 ])
 def test_usage_errors(program, arguments, message, hint):

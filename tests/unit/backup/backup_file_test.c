@@ -68,7 +68,8 @@ static void part_copy(Bench *bench, const char *path, uint64_t offset, uint64_t 
 {
     bench->part.offset = offset;
     bench->part.limit = limit;
-    ASSERT_OK(backup_file_copy(&bench->part, &bench->worker, path, listed));
+    const FileJob job = {.path = path, .listed_bytes = listed};
+    ASSERT_OK(backup_file_copy(&bench->part, &bench->worker, &job));
 }
 
 static uint64_t blocks_copied(const Bench *bench)

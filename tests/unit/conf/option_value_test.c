@@ -83,8 +83,6 @@ static void test_option_value_parse__refuses_what_later_versions_have(void **sta
     ASSERT_OK(parse(&value, OPT_SOURCE, "local", arena));
     ASSERT_ERR_TEXT(USAGE, "source: \"sql\" is not available in this version",
                     parse(&value, OPT_SOURCE, "sql", arena));
-    ASSERT_ERR_TEXT(USAGE, "type: \"incr\" is not available in this version",
-                    parse(&value, OPT_TYPE, "incr", arena));
 }
 
 static void test_option_value_parse__promises_are_read_where_they_stand(void **state)
