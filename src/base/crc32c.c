@@ -6,6 +6,7 @@
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 
 __attribute__((target("sse4.2"))) static uint32_t add_sse42(uint32_t crc, const uint8_t *p, size_t size)
 {
@@ -26,6 +27,40 @@ __attribute__((target("sse4.2"))) static uint32_t add_sse42(uint32_t crc, const 
         p += 2;
     }
     return size & 1 ? _mm_crc32_u8(crc, *p) : crc;
+}
+
+/* What multiplies a remainder so that LANE, or twice as many, zero bytes seem to follow it: x^(8 LANE - 33) and x^(16 LANE - 33)
+ * modulo the polynomial, reflected. */
+enum { LANE = 128 };
+static const uint32_t shift_one = 0x0d3b6092, shift_two = 0xb9e02b86;
+
+static inline uint64_t word_at(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* A step waits three cycles for the one before, and one can begin every cycle: three runs go side by side and are put
+ * together in the end. Page images are two thirds of most WAL. */
+__attribute__((target("sse4.2,pclmul"))) static uint32_t add_lanes(uint32_t crc, const uint8_t *p,
+                                                                   size_t size)
+{
+    for (; size >= (size_t)3 * LANE; size -= (size_t)3 * LANE, p += (size_t)3 * LANE) {
+        uint64_t a = crc, b = 0, c = 0;
+        for (size_t i = 0; i < LANE; i += 8) {
+            a = _mm_crc32_u64(a, word_at(p + i));
+            b = _mm_crc32_u64(b, word_at(p + LANE + i));
+            c = _mm_crc32_u64(c, word_at(p + (size_t)2 * LANE + i));
+        }
+        const __m128i first =
+            _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)a), _mm_cvtsi64_si128(shift_two), 0);
+        const __m128i second =
+            _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)b), _mm_cvtsi64_si128(shift_one), 0);
+        const uint64_t both = (uint64_t)_mm_cvtsi128_si64(_mm_xor_si128(first, second));
+        crc = (uint32_t)(c ^ _mm_crc32_u64(0, both));
+    }
+    return add_sse42(crc, p, size);
 }
 #endif
 
@@ -50,6 +85,8 @@ uint32_t crc32c_add_portable(uint32_t crc, const void *bytes, size_t size)
 uint32_t crc32c_add(uint32_t crc, const void *bytes, size_t size)
 {
 #if defined(__x86_64__)
+    if (size >= (size_t)3 * LANE && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
+        return add_lanes(crc, bytes, size);
     if (__builtin_cpu_supports("sse4.2"))
         return add_sse42(crc, bytes, size);
 #endif

@@ -40,6 +40,11 @@ typedef struct RelFile {
     Oid number;
 } RelFile;
 
+static inline bool rel_file_equal(RelFile a, RelFile b)
+{
+    return a.number.id == b.number.id && a.database.id == b.database.id && a.tablespace.id == b.tablespace.id;
+}
+
 typedef struct LsnText {
     char text[20];
 } LsnText;

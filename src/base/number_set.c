@@ -181,7 +181,11 @@ void number_set_add_run(NumberSet *set, NumberRun run)
 
 void number_set_add(NumberSet *set, uint32_t number)
 {
-    number_set_add_run(set, (NumberRun){number, 1});
+    NumberStretch *const stretch = stretch_get(set, number >> STRETCH_BITS);
+    if (stretch->room)
+        number_set_add_run(set, (NumberRun){number, 1});
+    else
+        word_set(stretch, low_of(number));
 }
 
 void number_set_join(NumberSet *set, const NumberSet *from)

@@ -13,11 +13,6 @@ void rel_index_done(RelIndex *index)
     *index = (RelIndex){.files = NULL};
 }
 
-static bool file_equal(RelFile a, RelFile b)
-{
-    return a.number.id == b.number.id && a.database.id == b.database.id && a.tablespace.id == b.tablespace.id;
-}
-
 /* Where the file stands, or the free slot where it belongs. */
 static size_t slot_of(const RelIndex *index, RelFile file)
 {
@@ -25,7 +20,7 @@ static size_t slot_of(const RelIndex *index, RelFile file)
         file.number.id ^ (uint64_t)file.database.id << 32 ^ (uint64_t)file.tablespace.id << 16;
     const uint64_t mixed = key * UINT64_C(0x9E3779B97F4A7C15);
     size_t slot = (size_t)(mixed >> 32) & (index->slot_count - 1);
-    while (index->slots[slot] && !file_equal(index->files[index->slots[slot] - 1], file))
+    while (index->slots[slot] && !rel_file_equal(index->files[index->slots[slot] - 1], file))
         slot = (slot + 1) & (index->slot_count - 1);
     return slot;
 }
@@ -39,10 +34,8 @@ static void slots_grow(RelIndex *index)
         index->slots[slot_of(index, index->files[i])] = i + 1;
 }
 
-uint32_t rel_index_add(RelIndex *index, RelFile file)
+uint32_t rel_index_add_other(RelIndex *index, RelFile file)
 {
-    if (index->count && file_equal(index->files[index->latest], file))
-        return index->latest;
     if ((size_t)index->count * 2 >= index->slot_count)
         slots_grow(index);
     const size_t slot = slot_of(index, file);
@@ -54,7 +47,7 @@ uint32_t rel_index_add(RelIndex *index, RelFile file)
         index->files[index->count++] = file;
         index->slots[slot] = index->count;
     }
-    return index->latest = index->slots[slot] - 1;
+    return index->latest[file.number.id % REL_INDEX_LATEST] = index->slots[slot] - 1;
 }
 
 bool rel_index_find(uint32_t *out, const RelIndex *index, RelFile file)

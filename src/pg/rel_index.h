@@ -5,7 +5,7 @@
  * pg/rel_index.h - numbers the relation files that are met, from 0 on
  *
  * Whoever keeps something per relation keeps it in an array and asks here for the place. WAL names few relations very
- * often, and the same one several times in a row: the last answer is remembered.
+ * often, a table and its indexes in turn: the last answers are remembered.
  *
  * A RelIndex is a value: zero is empty; end it with rel_index_done().
  */
@@ -14,18 +14,30 @@
 #include "base/ids.h"
 #include "base/mem.h"
 
+enum { REL_INDEX_LATEST = 16 };
+
 typedef struct RelIndex {
     RelFile *files; /* by their number */
     uint32_t count, room;
-    uint32_t *slots;   /* number + 1; 0: free. Linear probing, at most half full */
-    size_t slot_count; /* a power of two, or 0 */
-    uint32_t latest;   /* asked for last */
+    uint32_t *slots;                   /* number + 1; 0: free. Linear probing, at most half full */
+    size_t slot_count;                 /* a power of two, or 0 */
+    uint32_t latest[REL_INDEX_LATEST]; /* asked for last, by the low bits of the file's number */
 } RelIndex;
 
 void rel_index_done(RelIndex *index);
 
-/* The file's number; a file met for the first time gets `count`, which grows. */
-uint32_t rel_index_add(RelIndex *index, RelFile file);
+/* For rel_index_add(): a file that was not asked for lately. */
+uint32_t rel_index_add_other(RelIndex *index, RelFile file);
+
+/* The file's number; a file met for the first time gets `count`, which grows. Asked for with every record of WAL. */
+static inline uint32_t rel_index_add(RelIndex *index, RelFile file)
+{
+    const uint32_t latest = index->latest[file.number.id % REL_INDEX_LATEST];
+    if (latest < index->count && rel_file_equal(index->files[latest], file))
+        return latest;
+    return rel_index_add_other(index, file);
+}
+
 /* False when it was never met. */
 MUST bool rel_index_find(uint32_t *out, const RelIndex *index, RelFile file);
 

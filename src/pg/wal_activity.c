@@ -181,8 +181,7 @@ static uint32_t act_count(const Slot *slot)
 
 static bool act_is(const WalAct *act, WalActKind kind, RelFile file)
 {
-    return act->kind == kind && act->file.number.id == file.number.id &&
-           act->file.database.id == file.database.id && act->file.tablespace.id == file.tablespace.id;
+    return act->kind == kind && rel_file_equal(act->file, file);
 }
 
 /* What brings data to an end is of note by itself, and has room of its own: a long list of locks must not hide it. */

@@ -55,7 +55,7 @@ static WalChange *change_add(WalChanges *changes, RelFile file)
     }
     mem_free(&changes->order);
     WalChange *const change = &changes->list[changes->index.count - 1];
-    *change = (WalChange){.file = file, .limit = WAL_NO_LIMIT};
+    *change = (WalChange){.file = file, .limit = WAL_NO_LIMIT, .latest = WAL_NO_BLOCK};
     return change;
 }
 
@@ -143,6 +143,7 @@ static void bytes_settle(WalChanges *changes, const WalChange *change, size_t be
             }
         }
         most->limit = 0;
+        most->latest = WAL_NO_BLOCK;
         number_set_done(&most->blocks);
         changes->set_bytes -= most_bytes;
     }
@@ -157,10 +158,14 @@ void wal_changes_mark(WalChanges *changes, RelFile file, NumberRun run)
 {
     WalChange *const change = change_get(changes, file);
     /* Limit 0 already says that every block comes from the file as it is. */
-    if (!change || change->limit == 0)
+    if (!change || change->limit == 0 || (run.count == 1 && run.first == change->latest))
         return;
+    change->latest = run.first;
     const size_t before = change->blocks.bytes;
-    number_set_add_run(&change->blocks, run);
+    if (run.count == 1)
+        number_set_add(&change->blocks, run.first);
+    else
+        number_set_add_run(&change->blocks, run);
     bytes_settle(changes, change, before);
 }
 
@@ -171,6 +176,7 @@ void wal_changes_limit(WalChanges *changes, RelFile file, uint32_t blocks)
         return;
     const size_t before = change->blocks.bytes;
     number_set_cut(&change->blocks, blocks);
+    change->latest = WAL_NO_BLOCK;
     if (blocks < change->limit)
         change->limit = blocks;
     bytes_settle(changes, change, before);

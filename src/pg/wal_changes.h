@@ -30,10 +30,12 @@
 #include "pg/xact.h"
 
 #define WAL_NO_LIMIT UINT32_MAX
+#define WAL_NO_BLOCK UINT32_MAX
 
 typedef struct WalChange {
     RelFile file;
-    uint32_t limit; /* in blocks, or WAL_NO_LIMIT */
+    uint32_t limit;  /* in blocks, or WAL_NO_LIMIT */
+    uint32_t latest; /* the block marked last, or none: WAL changes many a block several times in a row */
     NumberSet blocks;
 } WalChange;
 

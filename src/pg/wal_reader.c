@@ -99,21 +99,21 @@ static bool long_head_fits(WalReader *r, const WalPageHead *head)
 
 static bool page_fits(WalReader *r, const WalPageHead *head)
 {
-    const LsnText at = lsn_text(r->page);
     const bool is_first = r->page.at % r->wal.segment_bytes == 0;
     if (head->magic == 0 && head->flags == 0 && head->address.at == 0)
-        return end_here(r, WAL_END_ZERO, "page at %s is empty", at.text);
+        return end_here(r, WAL_END_ZERO, "page at %s is empty", lsn_text(r->page).text);
     if (head->magic != r->wal.version->wal_page_magic)
-        return end_here(r, WAL_END_PAGE, "page at %s has the magic %04X, expected %04X", at.text, head->magic,
-                        r->wal.version->wal_page_magic);
+        return end_here(r, WAL_END_PAGE, "page at %s has the magic %04X, expected %04X",
+                        lsn_text(r->page).text, head->magic, r->wal.version->wal_page_magic);
     if (head->flags & ~WAL_PAGE_FLAGS_KNOWN || (is_first && !(head->flags & WAL_PAGE_LONG)))
-        return end_here(r, WAL_END_PAGE, "page at %s has the flags %04X", at.text, head->flags);
+        return end_here(r, WAL_END_PAGE, "page at %s has the flags %04X", lsn_text(r->page).text,
+                        head->flags);
     if (head->address.at != r->page.at)
-        return end_here(r, WAL_END_PAGE, "page at %s holds the address %s", at.text,
+        return end_here(r, WAL_END_PAGE, "page at %s holds the address %s", lsn_text(r->page).text,
                         lsn_text(head->address).text);
     if (head->timeline.id < r->progress.timeline.id)
         return end_here(r, WAL_END_PAGE, "page at %s is of timeline %" PRIu32 ", after timeline %" PRIu32,
-                        at.text, head->timeline.id, r->progress.timeline.id);
+                        lsn_text(r->page).text, head->timeline.id, r->progress.timeline.id);
     return !(head->flags & WAL_PAGE_LONG) || long_head_fits(r, head);
 }
 

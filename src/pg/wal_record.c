@@ -19,6 +19,12 @@ enum {
     BLOCK_SAME_FILE = 0x80
 };
 
+/* InvalidBlockNumber, src/include/storage/block.h. */
+#define NO_BLOCK UINT32_MAX
+
+/* Of a reference: flags and length behind the id; the file, where it is named. */
+enum { BLOCK_HEAD_BYTES = 3, BLOCK_FILE_BYTES = 12 };
+
 /* Flags of an image. The first is common; the others were renumbered in 15, when lz4 and zstd came. */
 enum { IMAGE_HOLE = 0x01 };
 enum { IMAGE_14_COMPRESSED = 0x02, IMAGE_14_APPLY = 0x04 };
@@ -99,13 +105,16 @@ static Err *block_head(WalRecord *out, Headers *h, uint8_t id)
         return ERR(CORRUPT, "WAL block reference %u follows reference %u", id, before->id);
     WalBlock *const b = &out->blocks[out->block_count];
     *b = (WalBlock){.id = id};
-    const unsigned flags = dec_u8(&h->dec);
+    const uint8_t *const head = dec_next(&h->dec, BLOCK_HEAD_BYTES);
+    if (!head)
+        return NULL;
+    const unsigned flags = head[0];
     if ((flags & BLOCK_FORK) >= PG_FORK_COUNT)
         return ERR(CORRUPT, "WAL block reference %u names fork %u, expected 0 to 3", id, flags & BLOCK_FORK);
     b->fork = (PgFork)(flags & BLOCK_FORK);
     b->is_initialised = flags & BLOCK_WILL_INIT;
     b->has_image = flags & BLOCK_IMAGE;
-    b->data.len = dec_u16(&h->dec);
+    b->data.len = get_u16(head + 1);
     h->announced += b->data.len;
     if (!(flags & BLOCK_DATA) != !b->data.len)
         return ERR(CORRUPT, "WAL block reference %u has %zu bytes of data and the flags %02X", id,
@@ -113,9 +122,10 @@ static Err *block_head(WalRecord *out, Headers *h, uint8_t id)
     if (b->has_image)
         TRY(image_head(&b->image, h));
     if (!(flags & BLOCK_SAME_FILE)) {
-        b->file.tablespace.id = dec_u32(&h->dec);
-        b->file.database.id = dec_u32(&h->dec);
-        b->file.number.id = dec_u32(&h->dec);
+        const uint8_t *const file = dec_next(&h->dec, BLOCK_FILE_BYTES);
+        if (!file)
+            return NULL;
+        b->file = (RelFile){{get_u32(file)}, {get_u32(file + 4)}, {get_u32(file + 8)}};
         h->has_file = true;
     } else if (!h->has_file) {
         return ERR(CORRUPT, "WAL block reference %u repeats a file that none before it named", id);
@@ -123,6 +133,8 @@ static Err *block_head(WalRecord *out, Headers *h, uint8_t id)
         b->file = before->file;
     }
     b->block = dec_u32(&h->dec);
+    if (b->block == NO_BLOCK)
+        return ERR(CORRUPT, "WAL block reference %u names no block", id);
     out->block_count++;
     return NULL;
 }
@@ -137,6 +149,8 @@ static Err *main_head(Headers *h, size_t bytes)
 static Err *one_head(WalRecord *out, Headers *h)
 {
     const uint8_t id = dec_u8(&h->dec);
+    if (id < WAL_RECORD_BLOCKS_MAX)
+        return block_head(out, h, id);
     switch (id) {
     case ID_MAIN_SHORT:
         return main_head(h, dec_u8(&h->dec));
@@ -149,9 +163,7 @@ static Err *one_head(WalRecord *out, Headers *h)
         out->top_xid.id = dec_u32(&h->dec);
         return NULL;
     default:
-        if (id >= WAL_RECORD_BLOCKS_MAX)
-            return ERR(CORRUPT, "WAL record has a part with the unknown id %u", id);
-        return block_head(out, h, id);
+        return ERR(CORRUPT, "WAL record has a part with the unknown id %u", id);
     }
 }
 
@@ -174,11 +186,14 @@ Err *wal_record_decode(WalRecord *out, const PgVersion *version, Span bytes)
         return ERR(CORRUPT, "WAL record has %zu bytes of data, its headers announce %zu", dec_left(&h.dec),
                    h.announced);
 
+    /* All of it is there: the lengths add up. */
+    const uint8_t *data = h.dec.bytes.ptr + h.dec.at;
     for (unsigned i = 0; i < out->block_count; i++) {
         WalBlock *const b = &out->blocks[i];
-        b->image.bytes = dec_bytes(&h.dec, b->image.bytes.len);
-        b->data = dec_bytes(&h.dec, b->data.len);
+        b->image.bytes.ptr = data;
+        b->data.ptr = data + b->image.bytes.len;
+        data = b->data.ptr + b->data.len;
     }
-    out->main = dec_bytes(&h.dec, h.main_bytes);
+    out->main = (Span){data, h.main_bytes};
     return NULL;
 }

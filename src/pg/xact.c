@@ -32,14 +32,6 @@ bool xact_op_is_commit(XactOp op)
     return op == XACT_COMMIT || op == XACT_COMMIT_PREPARED;
 }
 
-bool xact_is_end(const WalRecordHead *head)
-{
-    if (head->manager != WAL_XACT)
-        return false;
-    const XactOp op = op_of(head);
-    return xact_op_is_commit(op) || op == XACT_ABORT || op == XACT_ABORT_PREPARED;
-}
-
 /* A count and so many items; the product cannot overflow 64 bits. */
 static Span counted(uint32_t *count, Dec *dec, size_t item_bytes)
 {

@@ -46,7 +46,13 @@ typedef struct XactEnd {
 } XactEnd;
 
 /* True for a commit or abort; the head is enough to tell. */
-bool xact_is_end(const WalRecordHead *head);
+static inline bool xact_is_end(const WalRecordHead *head)
+{
+    if (head->manager != WAL_XACT)
+        return false;
+    const XactOp op = (XactOp)(head->info & 0x70);
+    return op == XACT_COMMIT || op == XACT_ABORT || op == XACT_COMMIT_PREPARED || op == XACT_ABORT_PREPARED;
+}
 /* True for a commit, plain or prepared. */
 bool xact_op_is_commit(XactOp op);
 

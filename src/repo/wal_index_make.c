@@ -31,7 +31,7 @@ static Err *record_decode(WalRecord *record, XactEnd *end, const WalIndexer *ind
     if (entry->bytes.len < entry->head.total_bytes)
         return ERR(LIMIT, "its %u bytes are more than this program keeps", entry->head.total_bytes);
     TRY(wal_record_decode(record, indexer->version, entry->bytes));
-    return xact_is_end(&record->head) ? xact_end_decode(end, indexer->version, record) : NULL;
+    return end ? xact_end_decode(end, indexer->version, record) : NULL;
 }
 
 static Err *entry_take(void *arg, const WalEntry *entry)
@@ -42,14 +42,14 @@ static Err *entry_take(void *arg, const WalEntry *entry)
     /* Messages of applications change no file, and they alone may be longer than what is kept. */
     if (entry->head.manager == WAL_LOGICAL_MESSAGE)
         return wal_summary_entry(&indexer->summary, entry);
-    Err *const err = record_decode(&record, &xact_end, indexer, entry);
+    XactEnd *const end = xact_is_end(&entry->head) ? &xact_end : NULL;
+    Err *const err = record_decode(&record, end, indexer, entry);
     if (err) {
         wal_changes_give_up(indexer->changes, "record at %s: %s", lsn_text(entry->start).text, err_text(err));
         activity_gather_unread(indexer->activity);
         wal_summary_unread(&indexer->summary, entry, err);
         return NULL;
     }
-    const XactEnd *const end = xact_is_end(&entry->head) ? &xact_end : NULL;
     wal_summary_record(&indexer->summary, entry, &record, end);
     wal_changes_record(indexer->changes, indexer->version, entry->start, &record, end);
     activity_gather_record(indexer->activity, entry->start, &record, end);

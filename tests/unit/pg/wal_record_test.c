@@ -201,6 +201,11 @@ static void test_wal_record__refuses_headers_that_do_not_add_up(void **state)
     draft_place(&fork, 16384, 1);
     ASSERT_ERR_TEXT(CORRUPT, "fork 4", wal_record_decode(&r, version_of(15), draft_record(&fork)));
 
+    AUTO(draft_done) Draft nowhere = {0};
+    draft_block(&nowhere, 0, 0, 0);
+    draft_place(&nowhere, 16384, UINT32_MAX);
+    ASSERT_ERR_TEXT(CORRUPT, "no block", wal_record_decode(&r, version_of(15), draft_record(&nowhere)));
+
     AUTO(draft_done) Draft flag = {0};
     draft_block(&flag, 0, 0x20, 0);
     draft_place(&flag, 16384, 1);
