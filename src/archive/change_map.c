@@ -56,7 +56,10 @@ static Err *segment_plain(Buf *out, const ChangeRange *range, WalName name)
         return ERR(NOT_FOUND, "WAL segment %s is not archived", wal_name_text(name).text);
     AUTO(arena_free) Arena *arena = arena_new();
     const char *const path = path_join(range->wal_folder, wal_name_text(name).text, arena);
-    TRY(file_read_all(out, path, name.segment_bytes));
+    AUTO(err_free) Err *err = file_read_all(out, path, name.segment_bytes);
+    if (err_is(err, ERR_NOT_FOUND)) /* archived and recycled since the archive was listed? */
+        return wal_object_read(out, range->repo->store, &range->generation->root, name);
+    TRY(TAKE(err));
     TRY_AS(segment_check(buf_span(out), range, name), "reading %s", path);
     return NULL;
 }

@@ -25,6 +25,7 @@ typedef struct StoppedCluster {
     RepoOptions repo_options[2];
     ClusterOptions options;
     KeyRoot root;
+    BackupType type; /* of backups to come */
 } StoppedCluster;
 
 static inline void cluster_file(const StoppedCluster *cluster, const char *path, Span bytes)
@@ -154,8 +155,8 @@ static inline Err *stopped_cluster_backup(BackupResult *out, const StoppedCluste
     Report own = {0};
     Progress progress = {.phase = ""};
     Err *const err =
-        backup_run(out, &cluster->options, &(BackupOptions){.type = BACKUP_FULL, .offline = true}, &progress,
-                   report ? report : &own);
+        backup_run(out, &cluster->options, &(BackupOptions){.type = cluster->type, .offline = true},
+                   &progress, report ? report : &own);
     report_done(&own);
     return err;
 }

@@ -72,6 +72,13 @@ static void cluster_fill(const StoppedCluster *cluster)
     cluster_filler(cluster, "pg_hba.conf", 100);
 }
 
+/* So that a backup on top of the first has something to store and something to refer to. */
+static void cluster_fill_more(const StoppedCluster *cluster)
+{
+    cluster_pages(cluster, "base/5/1259", 4);
+    cluster_filler(cluster, "base/5/more", 1000);
+}
+
 /* Takes away every backup but the first, so that each run begins with the same repository. */
 static void backups_trim(const StoppedCluster *cluster, BackupLabel first)
 {
@@ -108,13 +115,15 @@ static bool backup_break_at(const StoppedCluster *cluster, BackupLabel first, in
     return is_hit;
 }
 
-static void backup_break_with(int errnum)
+static void backup_break_with(int errnum, BackupType type)
 {
     AUTO(stopped_cluster_done) StoppedCluster cluster;
     stopped_cluster_make(&cluster);
     cluster_fill(&cluster);
     BackupResult first;
     ASSERT_OK(stopped_cluster_backup(&first, &cluster, NULL));
+    cluster.type = type;
+    cluster_fill_more(&cluster);
     int failed = 0;
     while (backup_break_at(&cluster, first.label, failed + 1, errnum))
         assert_true(++failed < CALLS_MAX);
@@ -124,13 +133,25 @@ static void backup_break_with(int errnum)
 static void test_backup__survives_a_failing_disk(void **state)
 {
     (void)state;
-    backup_break_with(EIO);
+    backup_break_with(EIO, BACKUP_FULL);
 }
 
 static void test_backup__survives_a_full_disk(void **state)
 {
     (void)state;
-    backup_break_with(ENOSPC);
+    backup_break_with(ENOSPC, BACKUP_FULL);
+}
+
+static void test_incremental__survives_a_failing_disk(void **state)
+{
+    (void)state;
+    backup_break_with(EIO, BACKUP_INCR);
+}
+
+static void test_incremental__survives_a_full_disk(void **state)
+{
+    (void)state;
+    backup_break_with(ENOSPC, BACKUP_INCR);
 }
 
 /* ---- stores */
@@ -165,7 +186,7 @@ static bool store_break_at(const StoppedCluster *cluster, const HeldBoth *before
 }
 
 /* Faults are in the last repository. */
-static void store_break_with(size_t repo_count)
+static void store_break_with(size_t repo_count, BackupType type)
 {
     AUTO(stopped_cluster_done) StoppedCluster cluster;
     AUTO(held_both_done) HeldBoth before;
@@ -173,6 +194,8 @@ static void store_break_with(size_t repo_count)
     cluster_fill(&cluster);
     BackupResult first;
     ASSERT_OK(stopped_cluster_backup(&first, &cluster, NULL));
+    cluster.type = type;
+    cluster_fill_more(&cluster);
     held_remember(&before.one, held_store("r1"));
     held_remember(&before.two, held_store("r2"));
     for (size_t i = 0; i < COUNT_OF(store_kinds); i += repo_count) { /* of two, every second kind */
@@ -190,16 +213,33 @@ static void store_break_with(size_t repo_count)
 static void test_backup__survives_whatever_goes_wrong_in_the_store(void **state)
 {
     (void)state;
-    store_break_with(1);
+    store_break_with(1, BACKUP_FULL);
 }
 
 static void test_backup__survives_whatever_goes_wrong_in_one_of_two_stores(void **state)
 {
     (void)state;
-    store_break_with(2);
+    store_break_with(2, BACKUP_FULL);
+}
+
+/* What cannot be read of the parent costs reading everything, or a full backup. */
+static void test_incremental__survives_whatever_goes_wrong_in_the_store(void **state)
+{
+    (void)state;
+    store_break_with(1, BACKUP_INCR);
+}
+
+static void test_incremental__survives_whatever_goes_wrong_in_one_of_two_stores(void **state)
+{
+    (void)state;
+    store_break_with(2, BACKUP_INCR);
 }
 
 UNIT_MAIN(cmocka_unit_test(test_backup__survives_whatever_goes_wrong_in_the_store),
           cmocka_unit_test(test_backup__survives_whatever_goes_wrong_in_one_of_two_stores),
           cmocka_unit_test(test_backup__survives_a_failing_disk),
-          cmocka_unit_test(test_backup__survives_a_full_disk))
+          cmocka_unit_test(test_backup__survives_a_full_disk),
+          cmocka_unit_test(test_incremental__survives_whatever_goes_wrong_in_the_store),
+          cmocka_unit_test(test_incremental__survives_whatever_goes_wrong_in_one_of_two_stores),
+          cmocka_unit_test(test_incremental__survives_a_failing_disk),
+          cmocka_unit_test(test_incremental__survives_a_full_disk))

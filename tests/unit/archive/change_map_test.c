@@ -181,6 +181,32 @@ static void test_segment_of_pg_wal__is_indexed_on_the_spot(void **state)
     expect_same(map, expected);
 }
 
+/* A server recycles a segment as soon as it is archived, and that may be after the archive was listed. */
+static void test_segment_archived_meanwhile__is_found(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    world_begin(&world, 15);
+    AUTO(wal_changes_free) WalChanges *expected = expected_changes(&world);
+    WalArchive archive;
+    Lineage lineage;
+    AUTO(wal_changes_free) WalChanges *map = NULL;
+    ASSERT_OK(wal_archive_list(&archive, world.repo, &world.generation, world.arena));
+    ASSERT_OK(lineage_load(&lineage, world.repo, &world.generation, (Timeline){1}, world.arena));
+    for (size_t i = 0; i < world.segments; i++)
+        world_put(&world, i);
+    ASSERT_OK(change_map_make(&map, &(ChangeRange){.repo = world.repo,
+                                                   .generation = &world.generation,
+                                                   .archive = &archive,
+                                                   .lineage = &lineage,
+                                                   .wal_folder = test_path(&folder, ""),
+                                                   .from = world_start(&world),
+                                                   .to = world.end}));
+    assert_null(wal_changes_fault(map));
+    expect_same(map, expected);
+}
+
 /* A recycled segment bears the name of one that is not written yet. */
 static void test_recycled_segment_of_pg_wal__is_refused(void **state)
 {
@@ -349,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_change_map__is_what_reading_it_all_gives),
         cmocka_unit_test(test_missing_segment__is_told),
         cmocka_unit_test(test_segment_of_pg_wal__is_indexed_on_the_spot),
+        cmocka_unit_test(test_segment_archived_meanwhile__is_found),
         cmocka_unit_test(test_recycled_segment_of_pg_wal__is_refused),
         cmocka_unit_test(test_long_record__is_read_from_its_segments),
         cmocka_unit_test(test_segment_of_another_life__does_not_go_on),
