@@ -85,6 +85,21 @@ static uint32_t segment_room(uint32_t segment_bytes)
            (WAL_PAGE_LONG_HEAD_BYTES - WAL_PAGE_HEAD_BYTES);
 }
 
+/* What a summary would say of the one record: no segment's does. */
+static void level_judge(Walk *walk, Lsn start, const WalRecord *record, const XactEnd *end)
+{
+    const WalEntry entry = {.start = start, .head = record->head};
+    WalSummary summary;
+    wal_summary_init(&summary, walk->version);
+    wal_summary_record(&summary, &entry, record, end);
+    if (summary.unread)
+        wal_changes_give_up(walk->map, "%s", summary.unread_text);
+    if (summary.wal_level_min == WAL_LEVEL_MINIMAL)
+        wal_changes_give_up(walk->map, "wal_level was minimal from %s on: not every change was logged",
+                            lsn_text(start).text);
+    wal_summary_done(&summary);
+}
+
 static Err *record_take(Walk *walk, Lsn start, Span bytes)
 {
     WalRecord record;
@@ -93,6 +108,7 @@ static Err *record_take(Walk *walk, Lsn start, Span bytes)
     const bool is_end = xact_is_end(&record.head);
     if (is_end)
         TRY(xact_end_decode(&end, walk->version, &record));
+    level_judge(walk, start, &record, is_end ? &end : NULL);
     wal_changes_record(walk->map, walk->version, start, &record, is_end ? &end : NULL);
     return NULL;
 }

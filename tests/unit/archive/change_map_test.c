@@ -159,6 +159,53 @@ static void test_missing_segment__is_told(void **state)
     assert_non_null(strstr(wal_changes_fault(map), "missing"));
 }
 
+/* As an older pgstrata stored it: with the summary alone. */
+static void put_without_index(const World *world, size_t at)
+{
+    const WalName name = segment_name(1, world->first + at);
+    const Key key = key_wal(&world->generation.root, name);
+    const Span plain = segment_of(world, at);
+    AUTO(container_close) ContainerReader *reader = NULL;
+    AUTO(container_writer_free) ContainerWriter *writer = NULL;
+    AUTO(buf_done) Buf object = {0};
+    world_put(world, at);
+    ASSERT_OK(container_open(&reader, world->repo->store, key.text,
+                             &(ContainerExpect){CONTAINER_WAL, key_object_name(key.text)}));
+    Span summary;
+    assert_true(container_section_find(&summary, reader, SECTION_WAL_SUMMARY));
+    BufSink to = buf_sink(&object, SIZE_MAX);
+    ASSERT_OK(container_begin(&writer,
+                              &(ContainerSpec){.kind = CONTAINER_WAL,
+                                               .name = key_object_name(key.text),
+                                               .codec = CODEC_NONE,
+                                               .facts = container_info(reader)->facts},
+                              &to.sink));
+    for (size_t done = 0; done < plain.len; done += FRAME_PLAIN_MAX)
+        ASSERT_OK(container_frame(writer, span_cut(plain, done, FRAME_PLAIN_MAX)));
+    ASSERT_OK(container_section(writer, SECTION_WAL_SUMMARY, summary));
+    ContainerSummary written;
+    ASSERT_OK(container_finish(&written, writer));
+    ASSERT_OK(store_remove(world->repo->store, key.text));
+    ASSERT_OK(repo_put(world->repo, key.text, buf_span(&object)));
+}
+
+static void test_object_without_index__is_indexed_on_the_spot(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world, 17);
+    AUTO(wal_changes_free) WalChanges *expected = expected_changes(&world);
+    for (size_t i = 0; i < world.segments; i++) {
+        if (i % 2)
+            world_put(&world, i);
+        else
+            put_without_index(&world, i);
+    }
+    AUTO(wal_changes_free) WalChanges *map = map_of(&world, world_start(&world), world.end);
+    assert_null(wal_changes_fault(map));
+    expect_same(map, expected);
+}
+
 /* What is not archived yet lies in the server's pg_wal. */
 static void test_segment_of_pg_wal__is_indexed_on_the_spot(void **state)
 {
@@ -352,21 +399,27 @@ static void test_segment_that_ends_early__is_told(void **state)
     assert_non_null(strstr(wal_changes_fault(beyond), "end early"));
 }
 
+/* Also when the record that says so lies over a border. */
 static void test_wal_level_minimal__makes_the_marks_worthless(void **state)
 {
     (void)state;
-    AUTO(world_done) World world = made_world();
-    AUTO(fake_wal_done) FakeWal wal;
-    fake_wal_begin(&wal, 15);
-    uint8_t parameters[26] = {0};
-    fake_wal_main(&wal, WAL_XLOG, WAL_XLOG_PARAMETER_CHANGE, (Xid){0},
-                  span_of(parameters, sizeof parameters));
-    const Lsn end = fake_wal_at(&wal);
-    const uint64_t first = wal.start.at / FAKE_WAL_SEGMENT;
-    put_segments(world.repo, &wal, 1, first, first + 1);
-    AUTO(wal_changes_free)
-    WalChanges *map = map_of(&world, (Lsn){wal.start.at + WAL_PAGE_LONG_HEAD_BYTES}, end);
-    assert_non_null(strstr(wal_changes_fault(map), "minimal"));
+    for (size_t left = 0; left <= 32; left += 32) {
+        AUTO(world_done) World world = made_world();
+        AUTO(fake_wal_done) FakeWal wal;
+        fake_wal_begin(&wal, 15);
+        if (left)
+            fill_segment(&wal, left);
+        uint8_t parameters[26] = {0};
+        fake_wal_main(&wal, WAL_XLOG, WAL_XLOG_PARAMETER_CHANGE, (Xid){0},
+                      span_of(parameters, sizeof parameters));
+        const Lsn end = fake_wal_at(&wal);
+        const uint64_t first = wal.start.at / FAKE_WAL_SEGMENT;
+        put_segments(world.repo, &wal, 1, first, first + 1 + (left > 0));
+        AUTO(wal_changes_free)
+        WalChanges *map = map_of(&world, (Lsn){wal.start.at + WAL_PAGE_LONG_HEAD_BYTES}, end);
+        assert_non_null(wal_changes_fault(map));
+        assert_non_null(strstr(wal_changes_fault(map), "minimal"));
+    }
 }
 
 int main(void)
@@ -374,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_change_map__is_what_reading_it_all_gives),
         cmocka_unit_test(test_missing_segment__is_told),
+        cmocka_unit_test(test_object_without_index__is_indexed_on_the_spot),
         cmocka_unit_test(test_segment_of_pg_wal__is_indexed_on_the_spot),
         cmocka_unit_test(test_segment_archived_meanwhile__is_found),
         cmocka_unit_test(test_recycled_segment_of_pg_wal__is_refused),
