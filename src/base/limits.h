@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "base/wal_limits.h"
 
 /* PostgreSQL's page. Other block sizes need a rebuilt server; nobody ships one. */
 #define PAGE_BYTES 8192
@@ -121,28 +121,6 @@
 /* Notices of one job that are kept word for word; a damaged disk can make millions. */
 #define REPORT_NOTICES_MAX 1000
 
-/* A WAL record as PostgreSQL bounds it: 1020 MiB since XLogRecordMaxSize (xlogrecord.h), nearly 1 GiB in older minors. */
-#define WAL_RECORD_MAX (1024 * 1024 * 1024)
-/* Bytes of one record that are kept; of a longer one only the checksum is followed. Commits and page images are far
- * smaller, a logical message may be longer, and memory stays bounded. */
-#define WAL_RECORD_KEPT_MAX (64 * 1024 * 1024)
-/* Format: bytes kept each way of records that straddle a segment border; longer ones are read from the segments. */
-#define WAL_SEAM_MAX (64 * 1024)
-/* Format: events in one WAL summary. Restore points made in a loop could fill a segment with 150,000 of them. */
-#define WAL_EVENTS_MAX 4096
 /* How many segments without a commit are passed over to find the last commit: two weeks of an idle server that
  * switches every minute. */
 #define WINDOW_LOOK_BACK_MAX 20000
-/* Blocks in the map of changes: two terabytes that changed everywhere take 32 MiB; many scattered ones four times as much
- * as their numbers. */
-#define WAL_CHANGES_BYTES_MAX (256 * 1024 * 1024)
-/* Relations in the map of changes, about 100 bytes each. */
-#define WAL_CHANGES_RELATIONS_MAX 10000000
-/* Format: blocks that the index of one segment may list; a reference to a block takes more than 8 of its 1 GB. */
-#define WAL_INDEX_BLOCKS_MAX (128 * 1024 * 1024)
-/* Format: transactions of note in one segment, and acts of one of them. A segment has room for some 10,000 transactions that
- * change 128 rows each; a DROP SCHEMA drops thousands of tables, of which the first ones tell what it was. */
-#define WAL_NOTES_MAX 65536
-#define WAL_ACTS_MAX  256
-/* Format: transactions that may end in one segment, subtransactions too; each takes 4 bytes of its 1 GB at least. */
-#define WAL_INDEX_XACTS_MAX (256 * 1024 * 1024)

@@ -142,7 +142,8 @@ static uint32_t slot_take(ActivityGather *g)
     return ++g->slot_count;
 }
 
-static Slot *slot_get(ActivityGather *g, Xid xid)
+/* The transaction's slot, a new one when it has none. */
+static Slot *slot_open(ActivityGather *g, Xid xid)
 {
     Slot *const found = slot_find(g, xid);
     if (found)
@@ -156,6 +157,16 @@ static Slot *slot_get(ActivityGather *g, Xid xid)
     *slot = (Slot){.xid = xid, .acts = acts, .next = *bucket};
     *bucket = at;
     return slot;
+}
+
+/* The same, but NULL when too many have one. */
+static Slot *slot_get(ActivityGather *g, Xid xid)
+{
+    Slot *const found = slot_find(g, xid);
+    if (found || g->open_count < WAL_XACTS_OPEN_MAX)
+        return found ? found : slot_open(g, xid);
+    g->result.notes_dropped++;
+    return NULL;
 }
 
 static void slot_give_back(ActivityGather *g, Xid xid)
@@ -214,7 +225,7 @@ static WalAct *act_get(Slot *slot, WalActKind kind, RelFile file)
 
 static void act_add(Slot *slot, const WalAct *added)
 {
-    WalAct *const act = act_get(slot, added->kind, added->file);
+    WalAct *const act = slot ? act_get(slot, added->kind, added->file) : NULL;
     if (!act)
         return;
     act->inserts += added->inserts;
@@ -314,7 +325,7 @@ static void dropped_stats_take(const ActivityGather *g, Slot *slot, const XactEn
 static void take_commit(ActivityGather *g, Lsn start, const XactEnd *end)
 {
     number_set_add(&g->result.committed, end->xid.id);
-    Slot *const slot = slot_get(g, end->xid);
+    Slot *const slot = slot_open(g, end->xid);
     for (uint32_t i = 0; i < end->subxact_count; i++) {
         number_set_add(&g->result.committed, xact_end_subxact(end, i).id);
         subxact_join(g, slot, xact_end_subxact(end, i));
@@ -340,6 +351,14 @@ static void take_abort(ActivityGather *g, const XactEnd *end)
     }
 }
 
+/* The transaction is a part of `top`. */
+static void slot_place(ActivityGather *g, Xid xid, Xid top)
+{
+    Slot *const slot = slot_get(g, xid);
+    if (slot)
+        slot->top = top;
+}
+
 static Err *take_assignment(ActivityGather *g, const WalRecord *record)
 {
     Dec dec = dec_begin(record->main);
@@ -348,7 +367,7 @@ static Err *take_assignment(ActivityGather *g, const WalRecord *record)
     for (uint32_t i = 0; i < count && !dec.is_short; i++) {
         const Xid sub = {dec_u32(&dec)};
         if (sub.id)
-            slot_get(g, sub)->top = top;
+            slot_place(g, sub, top);
     }
     return dec_end(&dec, "assignment of subtransactions");
 }
@@ -460,7 +479,7 @@ static Err *take_dbase(ActivityGather *g, const WalRecord *record)
 static Err *take_record(ActivityGather *g, const WalRecord *record)
 {
     if (record->top_xid.id && record->head.xid.id)
-        slot_get(g, record->head.xid)->top = record->top_xid;
+        slot_place(g, record->head.xid, record->top_xid);
     switch (record->head.manager) {
     case WAL_HEAP:
         return take_heap(g, record);

@@ -78,9 +78,10 @@ typedef struct WalActivity {
     NumberSet committed, aborted;
     WalXactNote *notes; /* committed ones in the order of their ends, then open ones by number */
     size_t note_count;
-    uint32_t notes_dropped; /* beyond WAL_NOTES_MAX */
-    uint32_t unread;        /* records that could not be taken apart */
-    Arena *arena;           /* holds the lists */
+    uint32_t
+        notes_dropped; /* beyond WAL_NOTES_MAX; and what transactions did beyond WAL_XACTS_OPEN_MAX open ones */
+    uint32_t unread;   /* records that could not be taken apart */
+    Arena *arena;      /* holds the lists */
 } WalActivity;
 
 void wal_activity_done(WalActivity *activity);

@@ -142,12 +142,24 @@ static void facts_add(Buf *out, const Making *making)
         facts_encode(out, &facts);
 }
 
-static Err *sections_put(ContainerWriter *writer, Making *making)
+/* False when there is none, or none that a container takes. */
+static bool sections_make(WalSections *out, Making *making)
 {
     if (!making->indexer || making->index_fault)
-        return NULL;
+        return false;
+    wal_indexer_finish(out, making->indexer);
+    const size_t bytes = out->summary.len + out->blocks.len + out->activity.len + out->seams.len;
+    if (bytes > WAL_INDEX_BYTES_MAX)
+        making->index_fault =
+            ERR(LIMIT, "its index has %zu bytes, at most %d are stored", bytes, WAL_INDEX_BYTES_MAX);
+    return !making->index_fault;
+}
+
+static Err *sections_put(ContainerWriter *writer, Making *making)
+{
     AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
-    wal_indexer_finish(&sections, making->indexer);
+    if (!sections_make(&sections, making))
+        return NULL;
     TRY(container_section(writer, SECTION_WAL_SUMMARY, buf_span(&sections.summary)));
     TRY(container_section(writer, SECTION_WAL_BLOCKS, buf_span(&sections.blocks)));
     TRY(container_section(writer, SECTION_WAL_ACTIVITY, buf_span(&sections.activity)));

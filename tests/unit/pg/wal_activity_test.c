@@ -307,6 +307,29 @@ static void test_many_at_once__are_kept_apart(void **state)
     }
 }
 
+/* A loop with an exception block is hundreds of thousands of subtransactions. Rows and ends are counted all the same. */
+static void test_too_many_open__are_counted(void **state)
+{
+    (void)state;
+    enum { EXTRA = 10 };
+    AUTO(activity_gather_free) ActivityGather *g = begin(15);
+    for (uint32_t i = 0; i < WAL_XACTS_OPEN_MAX + EXTRA; i++)
+        take_rows(g, INSERT, 1000 + i, table, 1);
+    const uint32_t refused = 1000 + WAL_XACTS_OPEN_MAX + 5;
+    take_end(g, 0x00, refused, NULL, &other);
+    take_end(g, 0x00, 1000, NULL, NULL);
+    take_rows(g, DELETE, 999, table, 1);
+    AUTO(wal_activity_done) WalActivity a;
+    activity_gather_finish(&a, g);
+    assert_int_equal(a.notes_dropped, EXTRA);
+    assert_int_equal(a.rows[0].inserts, WAL_XACTS_OPEN_MAX + EXTRA);
+    assert_true(number_set_has(&a.committed, refused));
+    assert_int_equal(a.note_count,
+                     2); /* the drop, and the one that found the room of the transaction that ended */
+    assert_int_equal(a.notes[0].xid.id, refused);
+    assert_int_equal(a.notes[1].xid.id, 999);
+}
+
 static void test_acts_beyond_the_limit__are_counted(void **state)
 {
     (void)state;
@@ -389,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_files_and_databases__are_of_note),
         cmocka_unit_test(test_broken_record__is_counted),
         cmocka_unit_test(test_many_at_once__are_kept_apart),
+        cmocka_unit_test(test_too_many_open__are_counted),
         cmocka_unit_test(test_acts_beyond_the_limit__are_counted),
         cmocka_unit_test(test_servers__are_understood),
     };
