@@ -30,7 +30,8 @@ enum {
     XMIN_FROZEN = XMIN_COMMITTED | XMIN_INVALID,
     XMAX_COMMITTED = 0x0400,
     XMAX_INVALID = 0x0800,
-    MOVED = 0xc000, /* by VACUUM FULL before 9.0: then the command id is a transaction's */
+    COMBO_COMMAND = 0x0020, /* the command id stands for two, in the memory of the transaction */
+    MOVED = 0xc000,         /* by VACUUM FULL before 9.0: then the command id is a transaction's */
     TUPLE_ALIGNMENT = 8,
 };
 
@@ -41,6 +42,7 @@ enum {
     SPGIST_PAGE_ID = 0xff82,
     BRIN_META_ID = 0xf091,
     BRIN_REGULAR_ID = 0xf093,
+    GIN_FLAGS_MAX = 0x00ff, /* it has flags there and no id */
 };
 
 typedef enum PageKind {
@@ -50,7 +52,8 @@ typedef enum PageKind {
     KIND_GIST,
     KIND_SPGIST,
     KIND_BRIN,
-    KIND_OTHER, /* gin, sequences, what extensions make: nothing of their own is a hint */
+    KIND_GIN,   /* also sequences and what extensions make with a special area like it */
+    KIND_OTHER, /* nothing of their own is a hint */
 } PageKind;
 
 static PageKind kind_of(const uint8_t *page, const PageHeader *h)
@@ -62,7 +65,9 @@ static PageKind kind_of(const uint8_t *page, const PageHeader *h)
     case 8:
         if (id == SPGIST_PAGE_ID)
             return KIND_SPGIST;
-        return id >= BRIN_META_ID && id <= BRIN_REGULAR_ID ? KIND_BRIN : KIND_OTHER;
+        if (id >= BRIN_META_ID && id <= BRIN_REGULAR_ID)
+            return KIND_BRIN;
+        return id <= GIN_FLAGS_MAX ? KIND_GIN : KIND_OTHER;
     case 16:
         if (id == HASH_PAGE_ID)
             return KIND_HASH;
@@ -107,8 +112,10 @@ static void tuple_mask(uint8_t *tuple, size_t len, size_t room)
     const uint16_t infomask = get_u16(tuple + TUPLE_AT_INFOMASK);
     const bool is_frozen = (infomask & XMIN_FROZEN) == XMIN_FROZEN;
     bits_clear(tuple + TUPLE_AT_INFOMASK, (is_frozen ? 0 : XMIN_FROZEN) | XMAX_COMMITTED | XMAX_INVALID);
-    if (!(infomask & MOVED))
+    if (!(infomask & MOVED)) {
         put_u32(tuple + TUPLE_AT_COMMAND, 0);
+        bits_clear(tuple + TUPLE_AT_INFOMASK, COMBO_COMMAND);
+    }
     size_t padding = (TUPLE_ALIGNMENT - len % TUPLE_ALIGNMENT) % TUPLE_ALIGNMENT;
     if (padding > room - len)
         padding = room - len;
@@ -132,14 +139,27 @@ static void heap_mask(uint8_t *page, const PageHeader *h)
     tuples_mask(page, h);
 }
 
+/* What a page holds that nobody will read again: all between header and the last bytes of its special area. */
+static void deleted_mask(uint8_t *page, size_t end)
+{
+    memset(page + AT_LOWER, 0, 4); /* and upper */
+    memset(page + HEADER_BYTES, 0, end - HEADER_BYTES);
+}
+
 static void btree_mask(uint8_t *page, const PageHeader *h)
 {
-    enum { AT_BTREE_FLAGS = 12, AT_CYCLE_ID = 14, LEAF = 1, SPLIT_END = 32, HAS_GARBAGE = 64 };
+    enum { AT_BTREE_FLAGS = 12, AT_CYCLE_ID = 14 };
+    enum { LEAF = 1, DELETED = 4, SPLIT_END = 32, HAS_GARBAGE = 64, HAS_FULL_XID = 256 };
     uint8_t *const special = page + h->special;
-    if (get_u16(special + AT_BTREE_FLAGS) & LEAF)
+    const uint16_t flags = get_u16(special + AT_BTREE_FLAGS);
+    if (flags & LEAF)
         dead_pointers_mask(page, h);
     bits_clear(special + AT_BTREE_FLAGS, SPLIT_END | HAS_GARBAGE);
     put_u16(special + AT_CYCLE_ID, 0);
+    if (flags & DELETED && !(flags & HAS_FULL_XID)) { /* in 13 replay makes it new */
+        deleted_mask(page, h->special);
+        bits_clear(special + AT_BTREE_FLAGS, LEAF);
+    }
 }
 
 static void hash_mask(uint8_t *page, const PageHeader *h)
@@ -174,11 +194,21 @@ static void brin_mask(uint8_t *page, const PageHeader *h)
     bits_clear(page + h->special + AT_BRIN_FLAGS, EVACUATE_PAGE);
 }
 
+/* Replay makes a deleted page new, the server that deleted it leaves what was there: a standby's differs. */
+static void gin_mask(uint8_t *page, const PageHeader *h)
+{
+    enum { AT_GIN_FLAGS = 6, DELETED = 4 };
+    const size_t flags = (size_t)h->special + AT_GIN_FLAGS;
+    if (get_u16(page + flags) & DELETED)
+        deleted_mask(page, flags);
+}
+
 void page_mask(uint8_t *page)
 {
     static void (*const masks[])(uint8_t *, const PageHeader *) = {
         [KIND_HEAP] = heap_mask, [KIND_BTREE] = btree_mask,   [KIND_HASH] = hash_mask,
         [KIND_GIST] = gist_mask, [KIND_SPGIST] = spgist_mask, [KIND_BRIN] = brin_mask,
+        [KIND_GIN] = gin_mask,
     };
     const PageHeader h = page_header(page);
     if (!bounds_are_sound(&h))
@@ -230,7 +260,7 @@ PageDiff page_diff(const uint8_t *a, const uint8_t *b)
 const char *page_diff_text(PageDiff diff)
 {
     static const char *const texts[PAGE_DIFF_COUNT] = {
-        "nothing",       "hints",         "LSN",     "the all-visible flag",
+        "nothing",       "hints",         "LSN",     "all-visible flag",
         "header fields", "line pointers", "content", "special area",
     };
     assert(diff < PAGE_DIFF_COUNT);

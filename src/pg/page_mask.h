@@ -12,19 +12,20 @@
  *   all       checksum; PD_HAS_FREE_LINES and PD_PAGE_FULL; the unused space between lower and upper, unless lower says
  *             that nothing stands before it (some index pages never set it)
  *   heap      pd_prune_xid; the commit and abort bits of xmin and xmax, but not both bits of xmin, which say frozen; the
- *             command id, which replay does not keep; the bytes that align the next tuple; an empty page of LSN 0
- *             instead of a new one
- *   btree     BTP_HAS_GARBAGE, BTP_SPLIT_END, cycle id; dead line pointers on leaves
+ *             command id and its combo bit, which replay does not keep; the bytes that align the next tuple; an empty
+ *             page of LSN 0 instead of a new one
+ *   btree     BTP_HAS_GARBAGE, BTP_SPLIT_END, cycle id; dead line pointers on leaves; what a deleted page of 13 holds
  *   hash      LH_PAGE_HAS_DEAD_TUPLES; dead line pointers on bucket and overflow pages
  *   gist      F_HAS_GARBAGE; dead line pointers on leaves
  *   spgist    the cache of last used pages on the metapage
  *   brin      BRIN_EVACUATE_PAGE
+ *   gin       all that a deleted page holds; not when it was deleted
  * PD_ALL_VISIBLE is none: index-only scans believe it. Nor is the LSN: a hint moves it only together with a full page
  * image (checksums, wal_log_hints), which names the block.
  *
  * Facts: src/backend/access/common/bufmask.c and the mask functions beside each access method's replay; bufpage.h,
- * htup_details.h, nbtree.h, hash.h, gist_private.h, spgist_private.h, brin_page.h. A page whose header makes no sense is
- * compared byte by byte.
+ * htup_details.h, nbtree.h, hash.h, gist.h, ginblock.h, spgist_private.h, brin_page.h. A page whose header makes no sense
+ * is compared byte by byte. What replay leaves otherwise counts as a hint, because the older backup may be a standby's.
  *
  * Threads: everything here works on its arguments only.
  */
