@@ -352,6 +352,7 @@ static Err *backup_online(Backup *backup)
     TRY(control_store_last(backup));
     TRY(server_stop(backup, TAKE(session)));
     TRY(backup_wal_prove(backup));
+    TRY(backup_self_check(backup, connection));
     return backup_commit(backup);
 }
 
@@ -407,6 +408,7 @@ static Err *backup_offline(Backup *backup)
             ERR(REFUSED, "the server of %s was started while it was backed up", backup->cluster->pgdata),
             "keep it stopped until the backup is done, or leave out --offline");
     record->stop_time = clock_now();
+    TRY(backup_self_check(backup, NULL));
     return backup_commit(backup);
 }
 
@@ -452,7 +454,8 @@ static void result_fill(BackupResult *out, const Backup *backup, int64_t begun_u
                           .start_lsn = record->start_lsn,
                           .stop_lsn = record->stop_lsn,
                           .stop_time = record->stop_time,
-                          .duration_us = clock_monotonic_us() - begun_us};
+                          .duration_us = clock_monotonic_us() - begun_us,
+                          .checked = backup->checked};
 }
 
 Err *backup_run(BackupResult *out, const ClusterOptions *cluster, const BackupOptions *options,

@@ -31,8 +31,19 @@ typedef struct BackupOptions {
     BackupType type; /* without a parent to build on, diff and incr become full */
     bool offline;
     bool dry_run;
+    bool
+        self_check; /* prove that what was taken from the parent is right; without a parent there is nothing to prove */
     const char *note; /* NULL for none */
 } BackupOptions;
+
+/* What a self-check found: pages taken from older backups, held against the server's files. */
+typedef struct BackupChecked {
+    uint64_t blocks;
+    uint64_t hints;       /* differ in what is never logged */
+    uint64_t later;       /* changed while the backup was made, as WAL says */
+    uint64_t differences; /* neither: the backup fails */
+    uint64_t unproven;    /* nobody can tell */
+} BackupChecked;
 
 typedef struct BackupResult {
     BackupLabel label;  /* none after a dry run */
@@ -46,6 +57,7 @@ typedef struct BackupResult {
     Lsn start_lsn, stop_lsn;
     Instant stop_time;
     int64_t duration_us;
+    BackupChecked checked; /* zeros unless asked for */
 } BackupResult;
 
 MUST Err *backup_run(BackupResult *out, const ClusterOptions *cluster, const BackupOptions *options,

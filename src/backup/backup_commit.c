@@ -51,7 +51,7 @@ static void bad_pages_record(Backup *backup)
     suspects_judge(backup);
     if (backup->bad_pages.len)
         qsort(backup->bad_pages.data, backup->bad_pages.len / sizeof(BadPage), sizeof(BadPage), by_place);
-    backup_bad_pages_name(backup);
+    backup_pages_name(backup, (BadPage *)backup->bad_pages.data, backup->bad_pages.len / sizeof(BadPage));
     record->bad_pages = (const BadPage *)backup->bad_pages.data;
     record->bad_page_listed = backup->bad_pages.len / sizeof(BadPage);
     for (size_t i = 0; i < record->bad_page_listed; i++) {

@@ -32,7 +32,7 @@ Err *merge_new(Merge **out, const Base *base, const KeyRoot *root)
     return NULL;
 }
 
-static const ManifestEntry *entry_keep(const ManifestEntry *entry, Arena *arena)
+const ManifestEntry *merge_entry_copy(const ManifestEntry *entry, Arena *arena)
 {
     ManifestEntry *const kept = arena_alloc(arena, sizeof *kept);
     *kept = *entry;
@@ -48,7 +48,7 @@ Err *merge_find(const ManifestEntry **out, Merge *merge, const char *path, Arena
     int order = -1;
     while (!merge->is_end && (order = strcmp(merge->next.path, path)) < 0)
         TRY(manifest_next(&merge->next, &merge->is_end, merge->manifest));
-    *out = !merge->is_end && order == 0 ? entry_keep(&merge->next, arena) : NULL;
+    *out = !merge->is_end && order == 0 ? merge_entry_copy(&merge->next, arena) : NULL;
     return NULL;
 }
 

@@ -17,6 +17,8 @@ typedef struct Merge Merge;
 /* Reads the root of the parent's manifest. `base` and `root` must outlive it. */
 MUST Err *merge_new(Merge **out, const Base *base, const KeyRoot *root);
 void merge_free(Merge **merge);
+/* The entry and all it points to, in the arena. */
+const ManifestEntry *merge_entry_copy(const ManifestEntry *entry, Arena *arena);
 /* The parent's entry for `path`, all of it in the arena; NULL when it has none. Paths must ascend. */
 MUST Err *merge_find(const ManifestEntry **out, Merge *merge, const char *path, Arena *arena);
 /* The parent's leaves, for manifest_writer_reuse(); they live as long as `merge`. */

@@ -41,8 +41,9 @@ typedef struct Backup {
     Counter packs_begun;
     PackWriter *own_packs; /* of the main thread: manifest and side data */
 
-    Base *base;           /* what this backup builds on; NULL: it takes everything */
-    Counter read_bytes;   /* of files of the cluster */
+    Base *base;         /* what this backup builds on; NULL: it takes everything */
+    Counter read_bytes; /* of files of the cluster */
+    BackupChecked checked;
     Counter session_lost; /* not 0: the server has ended the backup, and the copy is worth nothing */
 
     Lock lock;        /* over what workers leave behind when they end: */
@@ -125,12 +126,18 @@ MUST Err *backup_side_add(BackupSide *side, const char *name, Span bytes);
 /* Stores configuration files outside the data directory and what the server says about names and versions. Sets
  * record.side. What a role may not read is a note, not an error. */
 MUST Err *backup_side_store(Backup *backup, Connection *connection);
-/* Finds the relation's name of every listed bad page, as far as the server tells. */
-void backup_bad_pages_name(Backup *backup);
+/* Finds the relation's name of every page, as far as the server tells. Quick when they are sorted by path. */
+void backup_pages_name(const Backup *backup, BadPage *pages, size_t count);
 
 /* -- backup_conf.c: configuration files outside the data directory, and what they include ------------------------ */
 
 MUST Err *backup_conf_store(BackupSide *side, const ServerInfo *server);
+
+/* -- backup_self_check.c: is what was taken from older backups right? ------------------------------------------------ */
+
+/* Only when asked for, and only with a parent. `connection` is NULL for a stopped server. CORRUPT: a block changed that
+ * no WAL names; the report says which. */
+MUST Err *backup_self_check(Backup *backup, Connection *connection);
 
 /* -- backup_commit.c: the end ------------------------------------------------------------------------------------- */
 

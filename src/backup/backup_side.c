@@ -190,19 +190,18 @@ static Connection *database_connect(const Backup *backup, Oid database)
     return err ? NULL : home;
 }
 
-void backup_bad_pages_name(Backup *backup)
+void backup_pages_name(const Backup *backup, BadPage *pages, size_t count)
 {
-    BadPage *const bad = (BadPage *)backup->bad_pages.data;
     AUTO(connection_close) Connection *home = NULL;
     Oid connected = {UINT32_MAX};
-    for (size_t i = 0; i < backup->bad_pages.len / sizeof *bad && !backup->record.offline; i++) {
-        const RelFile file = pgdata_path_classify(bad[i].path, &backup->filter.version).relation.rel;
+    for (size_t i = 0; i < count && !backup->record.offline; i++) {
+        const RelFile file = pgdata_path_classify(pages[i].path, &backup->filter.version).relation.rel;
         if (file.database.id != connected.id) { /* the list is sorted by path, so once a database */
             connection_close(&home);
             home = database_connect(backup, file.database);
             connected = file.database;
         }
         if (home)
-            bad[i].relation = relation_name_find(backup, home, &file);
+            pages[i].relation = relation_name_find(backup, home, &file);
     }
 }

@@ -85,6 +85,8 @@
 
 /* Format: bad pages that a backup lists one by one; of more only the number is kept. */
 #define BAD_PAGES_LISTED_MAX 1000
+/* Blocks that differ during a backup's self-check until WAL explains them: 28 bytes each. */
+#define SELF_CHECK_DOUBTS_MAX 1000000
 
 /* Format: pgstrata.plan; a branch of 20,000 timelines. */
 #define PLAN_BYTES_MAX (4 * 1024 * 1024)

@@ -35,6 +35,27 @@ static void result_json(json_t *document, const BackupResult *result, bool is_dr
     json_object_set_new(document, "seconds", json_real((double)result->duration_us / 1e6));
 }
 
+static void checked_json(json_t *document, const BackupChecked *checked)
+{
+    json_t *const found = json_object();
+    json_object_set_new(found, "blocks", json_integer((json_int_t)checked->blocks));
+    json_object_set_new(found, "hints", json_integer((json_int_t)checked->hints));
+    json_object_set_new(found, "later", json_integer((json_int_t)checked->later));
+    json_object_set_new(found, "differences", json_integer((json_int_t)checked->differences));
+    json_object_set_new(found, "unproven", json_integer((json_int_t)checked->unproven));
+    json_object_set_new(document, "self_check", found);
+}
+
+static void checked_tell(Output *output, const BackupChecked *checked)
+{
+    output_text(output,
+                "self-check: of %llu blocks taken from older backups %llu differ from the server's in hints "
+                "only, %llu "
+                "changed while the backup was made\n",
+                (unsigned long long)checked->blocks, (unsigned long long)checked->hints,
+                (unsigned long long)checked->later);
+}
+
 static void rehearsal_tell(Output *output, const BackupResult *result)
 {
     if (result->type == BACKUP_FULL)
@@ -56,6 +77,7 @@ Err *cmd_backup(CommandCall *call)
     const BackupOptions options = {.type = type.text ? (BackupType)type.number : BACKUP_INCR,
                                    .offline = settings_flag(call->settings, OPT_OFFLINE),
                                    .dry_run = settings_flag(call->settings, OPT_DRY_RUN),
+                                   .self_check = settings_flag(call->settings, OPT_SELF_CHECK),
                                    .note = settings_text(call->settings, OPT_NOTE, NULL)};
     if (cluster.pgdata)
         TRY(user_become_owner(cluster.pgdata));
@@ -67,6 +89,8 @@ Err *cmd_backup(CommandCall *call)
     if (!options.dry_run)
         gap_watch_tell(&cluster, call->report);
     result_json(call->output->document, &result, options.dry_run);
+    if (options.self_check)
+        checked_json(call->output->document, &result.checked);
     if (options.dry_run)
         rehearsal_tell(call->output, &result);
     else
@@ -74,5 +98,7 @@ Err *cmd_backup(CommandCall *call)
                     result.label.text, size_text(result.size_bytes).text,
                     duration_text(result.duration_us).text, size_text(result.read_bytes).text,
                     size_text(result.stored_bytes).text, local_time_text(result.stop_time).text);
+    if (options.self_check && !options.dry_run)
+        checked_tell(call->output, &result.checked);
     return NULL;
 }

@@ -30,7 +30,8 @@ const Command command_table[] = {
         "Copies the files of a running server between its start and stop of a backup, and commits the copy only when "
         "all WAL it needs is in every repository. Ctrl-C at any moment leaves the server and the repository as they "
         "were. A damaged page is reported with its relation, file and block, and the backup is marked.\n"
-        "With --offline the server must have been stopped in order.",
+        "With --offline the server must have been stopped in order. With --self-check every block that is taken from an "
+        "older backup is compared with the server's; one that changed without WAL ends the backup with exit status 5.",
         .run = cmd_backup, .set = FOR_BACKUP},
     {"check", "", "find out whether the cluster is protected at this moment",
         "Asks, for every cluster or the one asked for, one question after the other and prints a line for each: configuration, folders, markers, repositories, "

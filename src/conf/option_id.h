@@ -40,6 +40,7 @@ typedef enum OptionId {
     OPT_RESTART,
     OPT_TYPE,
     OPT_OFFLINE,
+    OPT_SELF_CHECK,
     OPT_NOTE,
     OPT_NO_EXPIRE,
     OPT_DROP_TIMELINE,

@@ -102,6 +102,8 @@ const Option option_table[OPTION_COUNT] = {
         .choices = backup_types, .help = "full; diff: what changed since the newest full one; incr: since the newest of any type; incr if left out"},
     [OPT_OFFLINE] = {"offline", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
         .help = "back up a server that was cleanly stopped"},
+    [OPT_SELF_CHECK] = {"self-check", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,
+        .help = "read every block and prove that those taken from older backups are right"},
     [OPT_NOTE] = {"note", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_BACKUP | FOR_PIN, .value = "TEXT",
         .help = "remember this text with the backup"},
     [OPT_NO_EXPIRE] = {"no-expire", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_BACKUP,

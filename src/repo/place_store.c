@@ -90,16 +90,16 @@ void place_reader_free(PlaceReader **reader)
     mem_free(reader);
 }
 
-static Err *pack_of(ContainerReader **out, PlaceReader *reader, const PlainPlace *place)
+static Err *pack_of(ContainerReader **out, PlaceReader *reader, BackupLabel label, uint32_t pack)
 {
     for (size_t i = 0; i < PACKS_OPEN; i++) {
         const OpenPack *const open = &reader->open[i];
-        if (open->container && open->pack == place->pack && text_equal(open->label.text, place->label.text)) {
+        if (open->container && open->pack == pack && text_equal(open->label.text, label.text)) {
             *out = open->container;
             return NULL;
         }
     }
-    const Key key = key_pack(reader->root, place->label, place->pack);
+    const Key key = key_pack(reader->root, label, pack);
     const ContainerExpect expect = {.kind = CONTAINER_PACK, .name = key_object_name(key.text)};
     ContainerReader *container = NULL;
     Err *const err = container_open(&container, reader->store, key.text, &expect);
@@ -108,7 +108,7 @@ static Err *pack_of(ContainerReader **out, PlaceReader *reader, const PlainPlace
     OpenPack *const open = &reader->open[reader->oldest];
     reader->oldest = (reader->oldest + 1) % PACKS_OPEN;
     container_close(&open->container);
-    *open = (OpenPack){.container = container, .label = place->label, .pack = place->pack};
+    *open = (OpenPack){.container = container, .label = label, .pack = pack};
     *out = container;
     return NULL;
 }
@@ -117,13 +117,23 @@ Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place)
 {
     if (place->size_bytes == 0)
         return place_check(place, (Span){0}, "what should lie");
-    ContainerReader *container = NULL;
-    TRY(pack_of(&container, reader, place));
     const size_t before = out->len;
-    BufSink to = buf_sink(out, place->size_bytes);
-    Err *err = container_read(container, place->offset, place->size_bytes, &to.sink);
-    if (!err)
-        err = place_check(place, span_cut(buf_span(out), before, place->size_bytes), "what should lie");
+    TRY(place_get_range(out, reader,
+                        &(PackRange){place->label, place->pack, place->offset, place->size_bytes}));
+    Err *const err =
+        place_check(place, span_cut(buf_span(out), before, place->size_bytes), "what should lie");
+    if (err)
+        buf_cut(out, before);
+    return err;
+}
+
+Err *place_get_range(Buf *out, PlaceReader *reader, const PackRange *range)
+{
+    ContainerReader *container = NULL;
+    TRY(pack_of(&container, reader, range->label, range->pack));
+    const size_t before = out->len;
+    BufSink to = buf_sink(out, range->size_bytes);
+    Err *const err = container_read(container, range->offset, range->size_bytes, &to.sink);
     if (err)
         buf_cut(out, before);
     return err;

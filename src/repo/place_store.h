@@ -33,3 +33,13 @@ void place_reader_free(PlaceReader **reader);
 /* Appends the bytes to `out`, checked against the place. CORRUPT, also when the pack is not there. */
 MUST Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place);
 LeafIn place_leaf_in(PlaceReader *reader);
+
+/* Plain bytes of a pack that no place names, such as a page of a file. */
+typedef struct PackRange {
+    BackupLabel label;
+    uint32_t pack;
+    uint64_t offset;
+    uint64_t size_bytes;
+} PackRange;
+/* Appends them to `out`, checked as frames are. CORRUPT, also when the pack is not there or shorter. */
+MUST Err *place_get_range(Buf *out, PlaceReader *reader, const PackRange *range);

@@ -256,6 +256,94 @@ static void test_incr__builds_on_one_that_builds_on_another(void **state)
     assert_kept(&world, "base/5/16384");
 }
 
+static void byte_flip(World *world, const char *path, long offset)
+{
+    FILE *const file = fopen(path_join(world->cluster.data, path, world->arena), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+    const int byte = fgetc(file);
+    assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 1, file), byte ^ 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* An incremental backup that checks itself; an error is returned. */
+static Err *back_up_checking(World *world)
+{
+    Progress progress = {.phase = ""};
+    report_done(&world->report);
+    return backup_run(&world->result, &world->cluster.options,
+                      &(BackupOptions){.type = BACKUP_INCR, .offline = true, .self_check = true}, &progress,
+                      &world->report);
+}
+
+static void test_self_check__finds_what_no_wal_names(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    cluster_pages(&world.cluster, "base/5/16384", 500);
+    back_up(&world, BACKUP_FULL);
+    page_change(&world, "base/5/16384", 7, 'a');
+    wal_mark(&world, 16384, 7);
+    server_stop(&world);
+    ASSERT_OK(back_up_checking(&world));
+    assert_int_equal(world.result.checked.blocks, 499);
+    assert_int_equal(world.result.checked.differences + world.result.checked.hints, 0);
+
+    const BackupLabel last = world.result.label;
+    byte_flip(&world, "base/5/16384", 300 * PAGE_BYTES + 4); /* the LSN */
+    ASSERT_ERR_TEXT(CORRUPT, "1 blocks changed without WAL since", back_up_checking(&world));
+    assert_non_null(
+        strstr(note_text(&world, "backup/CORRUPT"), "block 300 of base/5/16384 changed without WAL"));
+    back_up(&world, BACKUP_INCR); /* nobody looks */
+    assert_string_equal(world.result.parent.text, last.text);
+}
+
+static void test_self_check__tells_hints_from_changes(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    cluster_pages(&world.cluster, "base/5/16384", 40);
+    back_up(&world, BACKUP_FULL);
+    byte_flip(&world, "base/5/16384", 20 * PAGE_BYTES + 20); /* pd_prune_xid */
+    ASSERT_OK(back_up_checking(&world));
+    assert_int_equal(world.result.checked.hints, 1);
+    assert_int_equal(world.result.checked.blocks, 40);
+}
+
+static void test_self_check__sees_a_bit_of_a_visibility_map(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    cluster_pages(&world.cluster, "base/5/16384", 4);
+    cluster_pages(&world.cluster, "base/5/16384_vm", 1);
+    back_up(&world, BACKUP_FULL);
+    page_change(&world, "base/5/16384_vm", 0, 'v');
+    ASSERT_ERR(CORRUPT, back_up_checking(&world));
+    assert_non_null(strstr(note_text(&world, "backup/CORRUPT"), "block 0 of base/5/16384_vm"));
+}
+
+static void test_self_check__reads_blocks_of_zeros_too(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    AUTO(buf_done) Buf zeros = {0};
+    memset(buf_reserve(&zeros, 3 * PAGE_BYTES), 0, 3 * PAGE_BYTES);
+    buf_grown(&zeros, 3 * PAGE_BYTES);
+    cluster_file(&world.cluster, "base/5/16384", buf_span(&zeros));
+    back_up(&world, BACKUP_FULL);
+    ASSERT_OK(back_up_checking(&world));
+    assert_int_equal(world.result.checked.blocks, 3);
+    zeros.data[2 * PAGE_BYTES + 5000] = 1;
+    cluster_file(&world.cluster, "base/5/16384", buf_span(&zeros));
+    ASSERT_ERR(CORRUPT, back_up_checking(&world));
+    assert_non_null(strstr(note_text(&world, "backup/CORRUPT"), "block 2 of base/5/16384"));
+}
+
 static void test_incr__lists_the_packs_it_draws_on(void **state)
 {
     (void)state;
@@ -421,4 +509,8 @@ UNIT_MAIN(cmocka_unit_test(test_incr__reads_the_blocks_that_wal_names),
           cmocka_unit_test(test_incr__forgets_what_was_removed),
           cmocka_unit_test(test_incr__of_nothing_stores_next_to_nothing),
           cmocka_unit_test(test_incr__looks_at_damaged_pages_again),
-          cmocka_unit_test(test_incr__builds_on_nothing_that_is_damaged))
+          cmocka_unit_test(test_incr__builds_on_nothing_that_is_damaged),
+          cmocka_unit_test(test_self_check__finds_what_no_wal_names),
+          cmocka_unit_test(test_self_check__tells_hints_from_changes),
+          cmocka_unit_test(test_self_check__sees_a_bit_of_a_visibility_map),
+          cmocka_unit_test(test_self_check__reads_blocks_of_zeros_too))

@@ -118,6 +118,27 @@ static void test_place_put__takes_no_room_for_no_bytes(void **state)
     bench_end(&bench);
 }
 
+static void test_place_get_range__reads_any_part_of_a_pack(void **state)
+{
+    (void)state;
+    Bench bench;
+    bench_begin(&bench);
+    PlainPlace place;
+    ASSERT_OK(place_put(&place, bench.packs, label, span_of("abcdef", 6)));
+    ASSERT_OK(pack_finish(bench.packs));
+    AUTO(buf_done) Buf out = {0};
+    buf_add_text(&out, "x");
+    PackRange range = {.label = label, .pack = place.pack, .offset = place.offset + 2, .size_bytes = 3};
+    ASSERT_OK(place_get_range(&out, bench.reader, &range));
+    assert_string_equal(buf_text(&out), "xcde");
+    range.size_bytes = 5;
+    ASSERT_ERR(CORRUPT, place_get_range(&out, bench.reader, &range));
+    range.pack++;
+    ASSERT_ERR(CORRUPT, place_get_range(&out, bench.reader, &range));
+    assert_string_equal(buf_text(&out), "xcde");
+    bench_end(&bench);
+}
+
 static void test_place_get__leaves_the_buffer_alone_on_failure(void **state)
 {
     (void)state;
@@ -172,5 +193,6 @@ static void test_place_leaves__carry_a_manifest(void **state)
 UNIT_MAIN(cmocka_unit_test(test_place_put__is_got_back_from_many_packs),
           cmocka_unit_test(test_place_put__keeps_many_frames_in_one_pack),
           cmocka_unit_test(test_place_put__takes_no_room_for_no_bytes),
+          cmocka_unit_test(test_place_get_range__reads_any_part_of_a_pack),
           cmocka_unit_test(test_place_get__leaves_the_buffer_alone_on_failure),
           cmocka_unit_test(test_place_leaves__carry_a_manifest))
