@@ -345,6 +345,7 @@ static Err *backup_online(Backup *backup)
     if (!backup->record.from_standby)
         spent_settings_reset(connection, backup->cluster->pgdata, backup->report);
     TRY(server_start(&session, backup, connection));
+    TRY(backup_wal_recognise(backup));
     TRY(base_begin(backup));
     TRY(writers_make(backup));
     TRY(copy_watched(backup, connection));
@@ -397,6 +398,7 @@ static Err *backup_offline(Backup *backup)
     record->stop_lsn =
         lsn_max(lsn_max(record->start_lsn, record->checkpoint_lsn), backup->control.min_recovery_point);
     record->start_time = clock_now();
+    TRY(backup_wal_recognise(backup));
     TRY(base_begin(backup));
     TRY(writers_make(backup));
     TRY(backup_copy(backup));

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "backup/backup_priv.h"
 
+#include "archive/file_hash.h"
 #include "os/clock.h"
 #include "os/entry.h"
 #include "os/path.h"
@@ -101,6 +102,69 @@ Err *backup_wal_watch(Backup *backup)
     }
 }
 
+/* -- is the archive's WAL the server's? ------------------------------------------------------------------------------ */
+
+static Err *alien_refuse(const Backup *backup, WalName name, const Repo *repo, Hash128 there, Hash128 here)
+{
+    return err_hint(
+        err_detail(ERR(REFUSED, "WAL segment %s in repository %s is not the one of this server",
+                       wal_name_text(name).text, repo->name),
+                   "There: XXH3-128 %s. In %s/pg_wal: XXH3-128 %s.", hash128_text(&there).text,
+                   backup->cluster->pgdata, hash128_text(&here).text),
+        "the data directory is a copy that was started, or was rolled back to a snapshot: no backup of it "
+        "could be restored with this archive. Give a copy a cluster of its own in the configuration; what "
+        "shall go on as production needs a new timeline, which \"pgstrata restore\" gives it");
+}
+
+/* What of the segment is in the repository must be what this server wrote. */
+static Err *object_compare(const Backup *backup, WalName name, const Repo *repo, Hash128 here)
+{
+    WalFacts facts;
+    Err *err = wal_object_facts(&facts, repo->store, &backup->generation.root, name);
+    if (!err)
+        return hash128_equal(&facts.plain_hash, &here)
+                   ? NULL
+                   : alien_refuse(backup, name, repo, facts.plain_hash, here);
+    if (!err_is(err, ERR_NOT_FOUND))
+        return err_doing(err, "comparing WAL segment %s with the server's", wal_name_text(name).text);
+    err_free(&err);
+    return NULL;
+}
+
+/* A name proves nothing: a data directory that was copied and started, or rolled back to a snapshot, writes other WAL
+ * under the names that the archive has. Each record names the one before it, so one segment speaks for all before. One
+ * that the server has removed since cannot be asked. */
+static Err *segment_compare(const Backup *backup, WalName name)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const path =
+        arena_textf(arena, "%s/pg_wal/%s", backup->cluster->pgdata, wal_name_text(name).text);
+    Hash128 here;
+    uint64_t size_bytes;
+    Err *err = file_hash(&here, &size_bytes, path, NULL);
+    if (err_is(err, ERR_NOT_FOUND)) {
+        err_free(&err);
+        return NULL;
+    }
+    TRY(err);
+    for (size_t i = 0; i < backup->set->count; i++)
+        TRY(object_compare(backup, name, backup->set->repos[i], here));
+    return NULL;
+}
+
+Err *backup_wal_recognise(const Backup *backup)
+{
+    const BackupRecord *const record = &backup->record;
+    const uint32_t segment_bytes = backup->generation.segment_bytes;
+    if (record->from_standby || record->start_lsn.at <= segment_bytes)
+        return NULL; /* a standby may hold a segment that has not come to its end */
+    const Lsn begin = {record->start_lsn.at - record->start_lsn.at % segment_bytes};
+    Err *err = segment_compare(backup, wal_name_before_lsn(record->timeline, begin, segment_bytes));
+    if (err_is(err, ERR_CORRUPT)) /* this backup does not need that one */
+        err_free(&err);
+    return err;
+}
+
 /* Above timeline 1 recovery asks for the history file first. The one in pg_wal is the server's own. */
 static Err *history_store(Backup *backup)
 {
@@ -125,5 +189,5 @@ Err *backup_wal_prove(Backup *backup)
     const WalName last = wal_name_before_lsn(backup->record.timeline, backup->record.stop_lsn, segment_bytes);
     for (; wal_name_compare(name, last) <= 0; name = wal_name_next(name))
         TRY(segment_await(backup, name, deadline_us));
-    return NULL;
+    return backup->record.from_standby ? NULL : segment_compare(backup, last);
 }
