@@ -2,11 +2,14 @@
 # Copyright (c) 2026, the pgstrata authors
 """The program from outside: what it prints, where, and with which exit status."""
 import json
+import pathlib
 import re
 import subprocess
 
 import pytest
+import zstandard
 
+FIXTURES = pathlib.Path(__file__).resolve().parent.parent / 'fixtures'
 CONF = '''[repo near]
 url = /srv/near
 [cluster main]
@@ -220,3 +223,47 @@ def test_archive_get_never_means_end_of_wal_by_mistake(program, arguments):
 ])
 def test_archive_push_fails_within_1_to_125(program, arguments):
     assert 1 <= program(*arguments).returncode <= 125
+
+
+@pytest.fixture
+def segments(tmp_path):
+    """Files with what a server of 15 wrote: two segments in a row, and the first one again, cut inside a page."""
+    stream = zstandard.ZstdDecompressor().stream_reader((FIXTURES / 'wal' / 'pg15.zst').open('rb')).read()
+    size = 1 << 20
+    paths = []
+    for number, content in enumerate((stream[:size], stream[size:2 * size], stream[:300000])):
+        paths.append(tmp_path / f'segment{number}')
+        paths[-1].write_bytes(content)
+    return paths
+
+
+def test_wal_index_shows_files_in_turn(program, segments):
+    shown = program('wal-index', *segments)
+    assert shown.returncode == 0 and shown.stderr == ''
+    parts = shown.stdout.split('\n\n')
+    assert len(parts) == 3
+    for part in parts:
+        assert [line.split()[0] for line in part.splitlines() if not line.startswith(' ')][:3] == ['segment', 'cluster', 'records']
+        assert re.search(r'^committed +\d', part, re.M)
+    assert re.search(r'^  1663/\d+/\d+ +(\d+(-\d+)?|whole|maps)', parts[0], re.M) and re.search(r'^rows +[1-9]', parts[0], re.M)
+    assert 'goes on' in parts[0] and 'begun before' in parts[1] and '\nends ' in parts[2]
+    assert re.search(r'committed at [0-9A-F]+/[0-9A-F]+, 2\d{3}-', parts[0]) and 'dropped file' in parts[0]
+
+
+def test_wal_index_as_json_has_every_list(program, segments):
+    first, second, cut = json.loads(program('wal-index', '--output=json', *segments).stdout)['segments']
+    assert first['blocks']['fault'] is None and first['repository'] == '' and not first['is_stored']
+    assert all(count > 0 for relation in first['blocks']['relations'] for _, count in relation['blocks'])
+    assert {'file', 'database', 'tablespace', 'inserts', 'updates', 'deletes'} == set(first['activity']['relations'][0])
+    assert first['seams']['tail_record_bytes'] == first['seams']['tail_bytes'] + second['seams']['head_bytes']
+    assert second['seams']['first_previous_lsn'] == first['next_lsn'] and not first['end']
+    assert cut['end'] and 0 < cut['records'] < first['records']
+
+
+@pytest.mark.parametrize('content, text', ((b'', 'WAL'), (b'no wal' * 5000, 'WAL'), (bytes(8192), 'WAL')))
+def test_wal_index_of_what_is_no_wal_is_an_error(program, tmp_path, content, text):
+    path = tmp_path / 'file'
+    path.write_bytes(content)
+    done = program('wal-index', path)
+    assert done.returncode != 0 and str(path) in done.stderr and text in done.stderr and done.stdout == ''
+    assert program('wal-index', tmp_path / 'nowhere').returncode != 0

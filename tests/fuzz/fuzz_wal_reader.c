@@ -2,15 +2,16 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * tests/fuzz/fuzz_wal_reader.c - any pages are read to an end, by reader, summary and matcher
+ * tests/fuzz/fuzz_wal_reader.c - any pages are read to an end, by reader, summary, matcher and index
  *
  * Checksums stop a fuzzer at once, so the input is a recipe: records of any manager and content are laid out rightly,
- * then some bytes of the result are bent. Whole pages and single ones must tell the same.
+ * then some bytes of the result are bent. Whole pages and single ones must tell the same; what is indexed can be decoded.
  */
 #include "fake/wal.h"
 #include "pg/wal_reader.h"
 #include "pg/wal_summary.h"
 #include "pg/wal_target.h"
+#include "repo/wal_index.h"
 
 #include <assert.h>
 #include <string.h>
@@ -56,10 +57,30 @@ static uint64_t read_in_pieces(const FakeWal *wal, size_t piece)
     return digest;
 }
 
+static void index_whole(Span pages)
+{
+    AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
+    Err *err = wal_sections_of(&sections, pages);
+    if (err) { /* the first page was bent */
+        err_free(&err);
+        return;
+    }
+    WalIndex index;
+    WalActivity activity;
+    err = wal_index_decode(&index, buf_span(&sections.summary), buf_span(&sections.blocks),
+                           buf_span(&sections.seams));
+    assert(!err);
+    err = wal_index_activity_decode(&activity, buf_span(&sections.activity));
+    assert(!err);
+    wal_index_done(&index);
+    wal_activity_done(&activity);
+}
+
 /* One record of the recipe: manager, info, length, content; the length may be stretched over pages. */
 static void add_record(FakeWal *wal, Dec *dec)
 {
-    WalRecordHead head = {.manager = dec_u8(dec) & 7, .info = dec_u8(dec), .xid = {dec_u8(dec)}};
+    WalRecordHead head = {
+        .manager = dec_u8(dec) % (WAL_LOGICAL_MESSAGE + 2), .info = dec_u8(dec), .xid = {dec_u8(dec)}};
     const uint8_t kind = dec_u8(dec);
     const size_t length = dec_u8(dec);
     const size_t have = length < dec_left(dec) ? length : dec_left(dec);
@@ -95,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     const uint64_t whole = read_in_pieces(&wal, SIZE_MAX / 2);
     assert(read_in_pieces(&wal, PAGE_BYTES) == whole);
+    index_whole(buf_span(&wal.bytes));
     fake_wal_done(&wal);
     return 0;
 }
