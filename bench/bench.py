@@ -4,8 +4,8 @@
     bench.py --pgstrata PROGRAM [--floor PROGRAM] [--scale 1] [--runs 5] [--only full,restore,…] [--work FOLDER]
              [--report FILE] [--write docs/PERFORMANCE.md]
 
-Races: full, restore, archive (ratio 3) · dense (full and restore at ratio 14) · small (full backup of 100,000
-relations of a page) · million (offline full backup of a million tiny files). --scale 0.02 tries everything in two minutes. Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest
+Races: full, restore, incr, tenth, verify, index, archive (ratio 3) · dense (full and restore at ratio 14) · small (full backup of 100,000
+relations of a page) · million (offline full backup of a million tiny files) · native (PostgreSQL 17 with its own incrementals). --scale 0.02 tries everything in two minutes. Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest
 from Debian. Everything lives below --work and is removed at the end unless --keep is given. --report writes FILE.md and
 FILE.json, --write puts the tables into a document, between its lines <!-- bench: begin --> and <!-- bench: end -->.
 """
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 
+import incremental
 from cluster import BIN, OWNER, Cluster, as_owner, owned_folder
 from measure import Contestant, drop_caches, folder_bytes, race, table
 
@@ -28,10 +29,10 @@ MARKS = '<!-- bench: begin -->\n', '<!-- bench: end -->\n'
 class Site:
     """One cluster with a repository of each program; pgBackRest's needs one a level."""
 
-    def __init__(self, folder, program):
+    def __init__(self, folder, program, programs=BIN):
         self.work, self.program = owned_folder(folder), program
         self.work.chmod(0o755)
-        self.cluster = Cluster(self.work / 'cluster', PORT)
+        self.cluster = Cluster(self.work / 'cluster', PORT, programs)
 
     def pgstrata(self, *argv):
         return [self.program, '--config', self.work / 'pgstrata.conf', '--cluster', 'main', *argv]
@@ -86,7 +87,7 @@ port = {PORT}
         print(f'filling {self.cluster.data} (scale {scale})', flush=True)
         fill(self.cluster, scale)
         print(f'  {self.cluster.size() / 1e9:.2f} GB with WAL', flush=True)
-        for level in (1, 3):
+        for level in (1, 3) if self.cluster.programs == BIN else ():  # it does not know later majors
             as_owner(*self.pgbackrest('stanza-create', level=level))
         as_owner(*self.pgstrata('setup', '--replace'))
         self.cluster.sql('select pg_switch_wal()')
@@ -256,15 +257,23 @@ def race_million(site, arguments):
     count = int(1_000_000 * arguments.scale)
     site.cluster.stop()
     site.cluster.add_files(count)
-    yield race(f'Full backup of {count:,} tiny files, offline',
-               [site.ours(1, '--offline'), site.theirs(1, '--no-online')], max(1, arguments.runs // 3))
+    runs = max(1, arguments.runs // 3)
+    yield race(f'Full backup of {count:,} tiny files, offline', [site.ours(1, '--offline'), site.theirs(1, '--no-online')], runs)
+    changed = site.cluster.data / 'base/90000/0.txt'  # pgBackRest fails when nothing at all was changed
+    yield race(f'Incremental backup of {count:,} tiny files, one changed, offline', [
+        Contestant('**pgstrata, incr**', site.pgstrata('backup', '--type', 'incr', '--offline'),
+                   lambda: changed.write_text(str(os.times().elapsed)), user=OWNER),
+        Contestant('pgBackRest, incr', site.pgbackrest('backup', '--type=incr', '--no-online'), user=OWNER)], runs)
 
 
 # Races of one cluster stand together; `archive` adds to it and comes last.
-SITES = {'real': (Cluster.fill, {'full': race_full, 'restore': race_restore, 'archive': race_archive}),
+SITES = {'real': (Cluster.fill, {'full': race_full, 'restore': race_restore, 'incr': incremental.race_incr,
+                                 'tenth': incremental.race_tenth, 'verify': incremental.race_verify,
+                                 'index': incremental.race_index, 'archive': race_archive}),
          'dense': (Cluster.fill_dense, {'dense': race_dense}),
          'small': (Cluster.fill_small, {'small': race_small}),
-         'million': (lambda cluster, scale: None, {'million': race_million})}
+         'million': (lambda cluster, scale: None, {'million': race_million}),
+         'native': (Cluster.fill, {'native': incremental.race_native})}
 
 
 def run_site(name, wanted, arguments):
@@ -272,7 +281,13 @@ def run_site(name, wanted, arguments):
     races = {race_name: function for race_name, function in races.items() if race_name in wanted}
     if not races:
         return
-    site = Site(pathlib.Path(arguments.work) / name, pathlib.Path(arguments.pgstrata).resolve())
+    programs = BIN
+    if name == 'native':
+        if not arguments.native:
+            print('native is left out: no PostgreSQL 17 (--native)', flush=True)
+            return
+        programs = arguments.native
+    site = Site(pathlib.Path(arguments.work) / name, pathlib.Path(arguments.pgstrata).resolve(), programs)
     try:
         site.begin(fill, arguments.scale)
         for function in races.values():
@@ -303,9 +318,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--pgstrata', default='build/src/pgstrata')
     parser.add_argument('--floor', help='bench/floor.c, compiled')
+    parser.add_argument('--native', help="the programs of a PostgreSQL 17, for the race against its own incrementals")
     parser.add_argument('--scale', type=float, default=1)
     parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--only', default='full,restore,archive,dense,small,million')
+    parser.add_argument('--only', default='full,restore,incr,tenth,verify,index,archive,dense,small,million,native')
     parser.add_argument('--work', default='/var/tmp/pgstrata-bench')
     parser.add_argument('--report')
     parser.add_argument('--write')

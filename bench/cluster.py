@@ -33,12 +33,13 @@ def owned_folder(path):
 class Cluster:
     """A running server in `folder`, on its own port and socket folder, archiving by `archive_command` if given."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, programs=BIN):
         self.data, self.port, self.folder = pathlib.Path(folder) / 'data', port, pathlib.Path(folder)
+        self.programs = pathlib.Path(programs)
 
     def create(self):
         owned_folder(self.folder)
-        as_owner(BIN / 'initdb', '-D', self.data, '-k', '--no-locale', '-E', 'UTF8', '-A', 'trust', '-N')
+        as_owner(self.programs / 'initdb', '-D', self.data, '-k', '--no-locale', '-E', 'UTF8', '-A', 'trust', '-N')
         self.set(f'''
 port = {self.port}
 unix_socket_directories = '{self.folder}'
@@ -56,10 +57,10 @@ logging_collector = off
             conf.write(text)
 
     def start(self):
-        as_owner(BIN / 'pg_ctl', '-D', self.data, '-w', '-l', self.folder / 'server.log', 'start')
+        as_owner(self.programs / 'pg_ctl', '-D', self.data, '-w', '-l', self.folder / 'server.log', 'start')
 
     def stop(self, mode='fast'):
-        as_owner(BIN / 'pg_ctl', '-D', self.data, '-w', '-m', mode, 'stop')
+        as_owner(self.programs / 'pg_ctl', '-D', self.data, '-w', '-m', mode, 'stop')
 
     def sql(self, text, database='postgres'):
         return as_owner(BIN / 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', self.folder, '-p', self.port, '-d', database,
@@ -117,6 +118,10 @@ alter table accounts add primary key (aid);''')
                 path = folder / f'{name}.txt'
                 path.write_bytes(b'%d' % name)
                 shutil.chown(path, OWNER, OWNER)
+
+    def size_of_data(self):
+        """Bytes of all databases."""
+        return int(self.sql('select sum(pg_database_size(oid)) from pg_database'))
 
     def size(self):
         return int(subprocess.run(['du', '-sb', self.data], check=True, text=True, stdout=subprocess.PIPE).stdout.split()[0])
