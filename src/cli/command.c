@@ -54,6 +54,14 @@ const Command command_table[] = {
         "With the label of a backup, everything that is known about that one.\n"
         "Nothing is verified: that is what verify is for.",
         .run = cmd_info, .set = FOR_INFO, .words_max = 1},
+    {"repo repair", "", "make good what verify finds damaged or missing",
+        "Verifies every repository of the cluster whole and makes good what is damaged, or missing and needed: computes a part "
+        "of an object anew where the rest proves it, copies the object from another repository that has it sound, or builds a "
+        "WAL object anew from its frames. A damaged object is set aside below quarantine/ in its repository, never thrown "
+        "away; what is good is not touched. Then everything that was wrong is verified again. It needs the right to remove objects.\n"
+        "With --dry-run it says what it would do. The exit status is that of verify: 0 when nothing is wrong any more, 5 "
+        "or 6 while something is; what could not be repaired is named with what it breaks. A repair that was cut off is ended by running it again.",
+        .run = cmd_repair, .set = FOR_REPO_REPAIR},
     {"restore", "", "bring the cluster back to a moment",
         "Chooses the newest backup from which the target can be reached, checks that all WAL up to there is in the "
         "repository, and only then writes. Without a target it recovers to the latest there is.\n"

@@ -50,6 +50,7 @@ CommandFn cmd_wal_index;
 CommandFn cmd_config_show;
 CommandFn cmd_info;
 CommandFn cmd_setup;
+CommandFn cmd_repair;
 CommandFn cmd_verify;
 CommandFn cmd_check;
 CommandFn cmd_restore;

@@ -12,6 +12,8 @@
 #include <zstd.h>
 
 /* Contexts are made on first use: a reader needs no compressor. */
+#define LZ4F_MAGIC UINT32_C(0x184D2204) /* lz4_Frame_format.md */
+
 struct Codec {
     CodecKind kind;
     int level;
@@ -249,4 +251,52 @@ Err *codec_decompress(uint8_t *to, size_t plain_bytes, Codec *codec, Span frame)
     if (codec->kind == CODEC_LZ4)
         return lz4_decompress(to, plain_bytes, codec, frame);
     return zstd_decompress(to, plain_bytes, codec, frame);
+}
+
+static bool zstd_frame_find(CodecFrame *out, Span bytes)
+{
+    const size_t stored = ZSTD_findFrameCompressedSize(bytes.ptr, bytes.len);
+    if (ZSTD_isError(stored))
+        return false;
+    const unsigned long long content = ZSTD_getFrameContentSize(bytes.ptr, bytes.len);
+    if (content < 1 || content > FRAME_PLAIN_MAX) /* the codes for "unknown" are large */
+        return false;
+    *out = (CodecFrame){CODEC_ZSTD, stored, (size_t)content};
+    return true;
+}
+
+/* As codec_compress() writes them: content size, no checksums, no dictionary (lz4_Frame_format.md). */
+static bool lz4_frame_find(CodecFrame *out, Span bytes)
+{
+    enum { FLAGS_MASK = 0x1d, FLAGS_CONTENT_SIZE = 0x08 };
+    Dec dec = dec_begin(bytes);
+    dec_skip(&dec, 4);
+    const unsigned flags = dec_u8(&dec);
+    dec_skip(&dec, 1);
+    const uint64_t content = dec_u64(&dec);
+    dec_skip(&dec, 1); /* checksum of the header */
+    if ((flags & FLAGS_MASK) != FLAGS_CONTENT_SIZE || content < 1 || content > FRAME_PLAIN_MAX)
+        return false;
+    for (;;) {
+        const uint32_t block = dec_u32(&dec);
+        Err *err = dec_end(&dec, "lz4 frame");
+        if (err) {
+            err_free(&err);
+            return false;
+        }
+        if (block == 0)
+            break;
+        dec_skip(&dec, block & INT32_MAX);
+    }
+    *out = (CodecFrame){CODEC_LZ4, dec.at, (size_t)content};
+    return true;
+}
+
+bool codec_frame_find(CodecFrame *out, Span bytes)
+{
+    if (bytes.len < 4)
+        return false;
+    if (get_u32(bytes.ptr) == ZSTD_MAGICNUMBER)
+        return zstd_frame_find(out, bytes);
+    return get_u32(bytes.ptr) == LZ4F_MAGIC && lz4_frame_find(out, bytes);
 }

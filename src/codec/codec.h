@@ -51,3 +51,12 @@ MUST Err *codec_compress(Buf *to, Codec *codec, Span plain);
 /* Writes the plain bytes of `frame` to `to`, which has room for the `plain_bytes` that are expected. CORRUPT unless
  * `frame` is one frame of this codec's format, whole, with nothing behind it, and holds that many. */
 MUST Err *codec_decompress(uint8_t *to, size_t plain_bytes, Codec *codec, Span frame);
+
+/* The frame that `bytes` begin with, measured by its own headers; nothing is decoded. */
+typedef struct CodecFrame {
+    CodecKind kind; /* CODEC_ZSTD for a frame of CODEC_NONE too: they are told apart by nobody who decodes */
+    size_t stored_bytes;
+    size_t plain_bytes; /* as it announces */
+} CodecFrame;
+/* False when no whole frame of a known codec begins here. */
+bool codec_frame_find(CodecFrame *out, Span bytes);

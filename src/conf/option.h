@@ -53,7 +53,8 @@ typedef enum CommandSet {
     FOR_EXPIRE = 1 << 13,
     FOR_PIN = 1 << 14,
     FOR_UNPIN = 1 << 15,
-    FOR_ALL = (1 << 16) - 1,
+    FOR_REPO_REPAIR = 1 << 16,
+    FOR_ALL = (1 << 17) - 1,
     FOR_JOBS = FOR_ALL & ~(FOR_HELP | FOR_VERSION), /* whatever reads the configuration */
     FOR_SERVER = FOR_CONFIG | FOR_SETUP | FOR_CHECK | FOR_BACKUP | FOR_INFO | FOR_RESTORE,
 } CommandSet;

@@ -64,7 +64,7 @@ const Option option_table[OPTION_COUNT] = {
         .initial = "5min", .min = SECOND_MS, .max = 365 * DAY_MS,
         .help = "how much recent work may be lost at most; freshness is measured against it"},
     [OPT_JOBS] = {"jobs", .letter = 'j', .scope = SCOPE_CLUSTER, .type = TYPE_INT, .value = "N", .min = 1,
-        .max = JOBS_MAX, .commands = FOR_CONFIG | FOR_BACKUP | FOR_RESTORE | FOR_VERIFY | FOR_ARCHIVE_PUSH | FOR_ARCHIVE_GET,
+        .max = JOBS_MAX, .commands = FOR_CONFIG | FOR_BACKUP | FOR_RESTORE | FOR_VERIFY | FOR_REPO_REPAIR | FOR_ARCHIVE_PUSH | FOR_ARCHIVE_GET,
         .help = "work in parallel this many times; one per processor if left out, at most 4"},
     [OPT_ARCHIVE_TIMEOUT] = {"archive-timeout", .scope = SCOPE_CLUSTER, .type = TYPE_DURATION,
         .commands = FOR_CONFIG | FOR_SETUP | FOR_CHECK | FOR_BACKUP, .flags = OPTION_ONE_OFF, .value = "TIME", .initial = "60s",
@@ -89,7 +89,8 @@ const Option option_table[OPTION_COUNT] = {
         .help = "how hard to compress: zstd 1 to 22, lz4 1 to 12; 1 if left out"},
 
     [OPT_DRY_RUN] = {"dry-run", .letter = 'n', .scope = SCOPE_COMMAND, .type = TYPE_FLAG,
-        .commands = FOR_SETUP | FOR_BACKUP | FOR_RESTORE | FOR_TAKEOVER | FOR_EXPIRE, .help = "say what would be done and do nothing"},
+        .commands = FOR_SETUP | FOR_BACKUP | FOR_RESTORE | FOR_TAKEOVER | FOR_EXPIRE | FOR_REPO_REPAIR,
+        .help = "say what would be done and do nothing"},
     [OPT_YES] = {"yes", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_SETUP | FOR_RESTORE | FOR_TAKEOVER,
         .help = "answer yes to every question"},
     [OPT_FORCE] = {"force", .scope = SCOPE_COMMAND, .type = TYPE_FLAG, .commands = FOR_RESTORE | FOR_TAKEOVER | FOR_EXPIRE,

@@ -194,6 +194,11 @@ static Err *leftovers_tell(VerifyRun *run)
     StoreLeftovers left;
     TRY(store_leftovers(&left, run->repo->store));
     run->result->leftovers = left.count;
+    if (run->aside)
+        report_note(&run->found, "verify/ASIDE",
+                    "%" PRIu64
+                    " damaged object%s, set aside by repairs, below quarantine/: nothing needs them",
+                    run->aside, run->aside == 1 ? "" : "s");
     if (left.count)
         report_note(&run->found, "verify/LEFTOVERS",
                     "%" PRIu64
@@ -270,7 +275,7 @@ Err *verify_repo(VerifyResult *out, Repo *repo, const VerifyWork *work, Arena *a
     return verify_repo_with(out, repo, work, &(VerifyExtras){0}, arena);
 }
 
-static void result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
+void verify_result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
 {
     all->objects += one->objects;
     all->bytes += one->bytes;
@@ -324,7 +329,7 @@ Err *verify_run(VerifyResult *out, const VerifyWork *work, Arena *arena)
             report_fault(work->report, TAKE(silence));
         silence = err;
         seen += !err;
-        result_add(&all, &backups, &one);
+        verify_result_add(&all, &backups, &one);
     }
     if (!seen)
         return TAKE(silence);

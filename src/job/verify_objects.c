@@ -313,6 +313,17 @@ static uint32_t segment_bytes_for(const VerifyRun *run, const char *key)
     return generation ? generation->generation.segment_bytes : WAL_SEGMENT_BYTES_MIN;
 }
 
+/* Set aside by a repair: damaged, known, and of interest to people only. */
+static bool is_aside(const VerifyRun *run, const char *key)
+{
+    for (size_t i = 0; i < run->generation_count; i++) {
+        Key original;
+        if (key_quarantine_matches(&original, &run->generations[i].generation.root, key))
+            return true;
+    }
+    return false;
+}
+
 static Err *object_entry(void *arg, const ObjectEntry *entry)
 {
     const Lister *const lister = arg;
@@ -322,6 +333,10 @@ static Err *object_entry(void *arg, const ObjectEntry *entry)
                           segment_bytes_for(run, entry->key))) {
         if (!lister->is_counting || run->scope.is_limited)
             return NULL;
+        if (is_aside(run, entry->key)) {
+            run->aside++;
+            return NULL;
+        }
         run->result->strangers++;
         report_warn(&run->found, "verify/STRANGER", "%s is no object of this cluster", entry->key);
         report_hint(&run->found, "nothing of pgstrata needs it; move it elsewhere");

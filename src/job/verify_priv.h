@@ -92,6 +92,7 @@ typedef struct VerifyRun {
     Buf damaged_wal; /* of WalDamaged */
     Buf drawn;       /* of DrawnLabel */
     Counter objects, bytes, faulty, bad_pages;
+    uint64_t aside;                  /* objects that a repair has set aside */
     uint64_t skipped, skipped_bytes; /* under the lock, as the next one */
     Instant skipped_oldest;
 } VerifyRun;
@@ -126,6 +127,8 @@ void verify_packs_sort(VerifyRun *run);
 MUST Err *verify_objects(VerifyRun *run);
 /* The backups of a generation: packs, manifest. Appends to run->backups. */
 MUST Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation);
+/* Joins the result of one repository to that of all; `backups` (of VerifyBackup) gets its backups. */
+void verify_result_add(VerifyResult *all, Buf *backups, const VerifyResult *one);
 /* The same as verify_repo(), with extras. */
 MUST Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, const VerifyExtras *extras,
                            Arena *arena);

@@ -119,13 +119,12 @@ bool container_section_find(Span *out, const ContainerReader *reader, SectionTyp
  * bytes that the object does not have. Bytes pushed before an error are good. */
 MUST Err *container_read(ContainerReader *reader, uint64_t offset, uint64_t size, Sink *to);
 
-/* The frame that holds the plain byte at `offset`: what reading it costs. */
+/* The frame that holds the plain byte at `offset`: what reading it costs. False past the end. */
 typedef struct FrameSpan {
     uint64_t plain_offset;
     uint32_t plain_bytes;
     uint32_t stored_bytes;
 } FrameSpan;
-/* False past the end. */
 bool container_frame_at(FrameSpan *out, const ContainerReader *reader, uint64_t offset);
 
 /* Reads the whole object once, checks everything, and pushes whole frames' plain bytes, void unless all succeeds, into
@@ -133,7 +132,8 @@ bool container_frame_at(FrameSpan *out, const ContainerReader *reader, uint64_t 
 MUST Err *container_check(ContainerReader *reader, Sink *to);
 MUST Err *container_verify(ContainerSummary *out, Store *store, const char *key,
                            const ContainerExpect *expect);
-
+/* The same of an object in memory; appends its facts. */
+MUST Err *container_verify_bytes(Buf *facts, Span object, const ContainerExpect *expect);
 /* Appends all plain bytes of a small object to `plain`: one read, everything checked. LIMIT beyond `limit_bytes`. */
 MUST Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
                          size_t limit_bytes);

@@ -451,16 +451,35 @@ static Err *whole_sink_finish(Sink *base)
 static const SinkOps whole_sink_ops = {
     .write = whole_sink_write, .finish = whole_sink_finish, .free = frame_sink_free};
 
-Err *container_check(ContainerReader *reader, Sink *to)
+static WholeSink whole_sink(ContainerReader *reader, Sha256Stream *sha, Sink *to)
 {
-    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
-    WholeSink whole = {
+    return (WholeSink){
         .sink = {.ops = &whole_sink_ops},
         .frames = frame_sink(reader, 0, reader->info.summary.frames, to),
         .sha = sha,
     };
+}
+
+Err *container_check(ContainerReader *reader, Sink *to)
+{
+    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
+    WholeSink whole = whole_sink(reader, sha, to);
     TRY(store_get(reader->store, reader->key, RANGE_ALL, &whole.sink));
     return sink_finish(&whole.sink);
+}
+
+Err *container_verify_bytes(Buf *facts, Span object, const ContainerExpect *expect)
+{
+    AUTO(container_close) ContainerReader *reader = reader_new(NULL, expect->name);
+    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
+    buf_add(&reader->last, object.ptr, object.len);
+    reader->last_begin = 0;
+    TRY(reader_decode(reader, expect));
+    WholeSink whole = whole_sink(reader, sha, NULL);
+    TRY(sink_write(&whole.sink, object));
+    TRY(sink_finish(&whole.sink));
+    buf_add(facts, reader->info.facts.ptr, reader->info.facts.len);
+    return NULL;
 }
 
 Err *container_verify(ContainerSummary *out, Store *store, const char *key, const ContainerExpect *expect)

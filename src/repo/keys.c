@@ -150,6 +150,31 @@ Key key_pack(const KeyRoot *root, BackupLabel label, uint32_t pack)
     return key_make(root, "backup/%s/%s%0*u", label.text, pack_prefix, PACK_DIGITS, pack);
 }
 
+enum { QUARANTINE_DIGITS = 8 };
+
+Key key_quarantine_prefix(const KeyRoot *root)
+{
+    return key_make(root, "quarantine/");
+}
+
+Key key_quarantine(const KeyRoot *root, const char *key, const Hash128 *hash)
+{
+    const char *const rest = key + strlen(key_generation_prefix(root).text);
+    return key_make(root, "quarantine/%s.%.*s", rest, QUARANTINE_DIGITS, hash ? hash128_text(hash).text : "");
+}
+
+bool key_quarantine_matches(Key *out, const KeyRoot *root, const char *key)
+{
+    const Key prefix = key_quarantine_prefix(root);
+    const size_t len = strlen(key), begin = strlen(prefix.text);
+    if (!text_starts(key, prefix.text) || len < begin + QUARANTINE_DIGITS + 2 ||
+        key[len - QUARANTINE_DIGITS - 1] != '.' ||
+        strspn(key + len - QUARANTINE_DIGITS, "0123456789abcdef") != QUARANTINE_DIGITS)
+        return false;
+    *out = key_make(root, "%.*s", (int)(len - QUARANTINE_DIGITS - 1 - begin), key + begin);
+    return true;
+}
+
 Key key_hold_prefix(const KeyRoot *root)
 {
     return key_make(root, "hold/");

@@ -73,6 +73,14 @@ Key key_hold(const KeyRoot *root, const char *folder, const char *name, uint32_t
 Key key_hold_stem(const KeyRoot *root, const char *folder, const char *name);
 Key key_hold_clock(const KeyRoot *root, uint64_t random); /* "…/hold/clock/0123456789abcdef" */
 
+/* Where the damaged object `key` of this generation is set aside: "…/quarantine/backup/…/pack-000001.01234567", the digits
+ * those of the hash of its bytes. With a `hash` of NULL what all of that key begin with. */
+Key key_quarantine(const KeyRoot *root, const char *key, const Hash128 *hash);
+/* "…/quarantine/" */
+Key key_quarantine_prefix(const KeyRoot *root);
+/* The key that such an object had; false when `key` is none. */
+bool key_quarantine_matches(Key *out, const KeyRoot *root, const char *key);
+
 /* Generation number of "g12/…" or "g12", below the cluster's folder; false when `name` is none. */
 bool key_generation_matches(uint32_t *out, const char *name);
 /* The WAL file whose key ends in `name` (the part behind the last '/'): a second .partial gives the same WalName as

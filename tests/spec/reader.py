@@ -564,6 +564,8 @@ def verify_hold(repository, key, folder, name):
 def verify(repository):
     count = 0
     for key in repository.keys():
+        if re.fullmatch(r'[a-z0-9_-]{1,40}/g[1-9][0-9]*/quarantine/.*\.[0-9a-f]{8}', key):
+            continue  # what was damaged and has been set aside
         container = repository.container(key)
         count += 1
         match = re.fullmatch(r'([a-z0-9_-]{1,40}/g[1-9][0-9]*)/(.*)', key)

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* One object: what can be made of it or found elsewhere, and how it takes the damaged one's place. */
+#include "job/repair_priv.h"
+
+#include "base/text.h"
+#include "repo/container_mend.h"
+#include "repo/wal_object.h"
+
+#include <string.h>
+
+/* Objects up to this size are mended in memory; a larger one is only copied. A pack has 64 MiB, a segment of 1 GB that
+ * does not compress is above it. */
+#define MEND_BYTES_MAX ((size_t)512 * 1024 * 1024)
+
+static RepairSite *site_of(const RepairTask *task)
+{
+    return &task->repair->sites[task->site];
+}
+
+static bool is_damaged_at(const RepairSite *site, const char *key)
+{
+    const VerifyLoss *const losses = (const VerifyLoss *)(const void *)site->findings.losses.data;
+    for (size_t i = 0; i < site->findings.losses.len / sizeof *losses; i++) {
+        if (text_equal(losses[i].key, key))
+            return true;
+    }
+    return false;
+}
+
+/* What stands in one repository alone: its own object, and the decisions about what it holds. */
+static bool is_of_one_repository(ContainerKind kind)
+{
+    return kind == CONTAINER_REPOSITORY || kind == CONTAINER_HOLD;
+}
+
+static Err *copy_check(bool *is_good, Repo *repo, const RepairTask *task)
+{
+    const ContainerExpect expect = {task->object.kind, key_object_name(task->key)};
+    ContainerSummary summary;
+    Err *err = container_verify(&summary, repo->store, task->key, &expect);
+    *is_good = !err;
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return err;
+    err_free(&err);
+    return NULL;
+}
+
+Err *repair_source_find(RepairSite **out, const RepairTask *task)
+{
+    RepairSite *found = NULL;
+    for (size_t i = 0; i < task->repair->site_count && !found; i++) {
+        RepairSite *const site = &task->repair->sites[i];
+        bool is_good = false;
+        if (i != task->site && !is_of_one_repository(task->object.kind) && !is_damaged_at(site, task->key))
+            TRY(copy_check(&is_good, site->repo, task));
+        found = is_good ? site : NULL;
+    }
+    *out = found;
+    return NULL;
+}
+
+/* ---- writing */
+
+/* Hashes what passes and keeps nothing. */
+typedef struct HashSink {
+    Sink sink;
+    Hash128Stream *stream;
+} HashSink;
+
+static Err *hash_sink_write(Sink *base, Span bytes)
+{
+    hash128_stream_add(((HashSink *)base)->stream, bytes);
+    return NULL;
+}
+
+static Err *hash_sink_finish(Sink *base)
+{
+    (void)base;
+    return NULL;
+}
+
+static void hash_sink_free(Sink *base)
+{
+    (void)base;
+}
+
+static Err *object_hash(Hash128 *out, Store *store, const char *key)
+{
+    static const SinkOps ops = {hash_sink_write, hash_sink_finish, hash_sink_free};
+    AUTO(hash128_stream_free) Hash128Stream *stream = hash128_stream_new();
+    HashSink sink = {.sink = {.ops = &ops}, .stream = stream};
+    TRY(store_get(store, key, RANGE_ALL, &sink.sink));
+    *out = hash128_stream_end(stream);
+    return NULL;
+}
+
+static Err *stream_copy(Store *to, const char *to_key, Store *from, const char *from_key)
+{
+    AUTO(store_put_abort) StorePut *put = NULL;
+    TRY(store_put(&put, to, to_key, (PutOpts){0}));
+    TRY(store_get(from, from_key, RANGE_ALL, &put->sink));
+    return store_put_commit(TAKE(put));
+}
+
+/* The same bytes set aside before are enough. */
+static Err *set_aside(const RepairTask *task)
+{
+    Store *const store = site_of(task)->repo->store;
+    Hash128 hash;
+    TRY(object_hash(&hash, store, task->key));
+    const Key aside = key_quarantine(&task->root, task->key, &hash);
+    Err *err = stream_copy(store, aside.text, store, task->key);
+    if (err_is(err, ERR_EXISTS))
+        err_free(&err);
+    TRY_AS(err, "setting %s aside", task->key);
+    TRY(store_settle(store, aside.text));
+    return store_remove(store, task->key);
+}
+
+/* What could be made good is on its place now, and is looked at there. */
+static Err *replaced_check(const RepairTask *task)
+{
+    bool is_good;
+    TRY(copy_check(&is_good, site_of(task)->repo, task));
+    return is_good ? NULL
+                   : ERR(CORRUPT, "%s was written anew and does not read back as it should", task->key);
+}
+
+static Err *replace_with_bytes(const RepairTask *task, Span bytes)
+{
+    if (task->repair->work->options.dry_run)
+        return NULL;
+    if (!task->is_missing)
+        TRY(set_aside(task));
+    TRY(repo_put(site_of(task)->repo, task->key, bytes));
+    return replaced_check(task);
+}
+
+static Err *replace_with_copy(const RepairTask *task, const RepairSite *from)
+{
+    if (task->repair->work->options.dry_run)
+        return NULL;
+    if (!task->is_missing)
+        TRY(set_aside(task));
+    TRY(stream_copy(site_of(task)->repo->store, task->key, from->repo->store, task->key));
+    return replaced_check(task);
+}
+
+/* ---- what is left of the object */
+
+/* Rebuilt bytes tell by their facts whether they hold what the old head promised. */
+static Err *facts_compare(bool *is_same, Span object, const RepairTask *task, Span facts)
+{
+    AUTO(buf_done) Buf own = {0};
+    const ContainerExpect expect = {task->object.kind, key_object_name(task->key)};
+    TRY(container_verify_bytes(&own, object, &expect));
+    *is_same = facts.len && span_equal(buf_span(&own), facts);
+    return NULL;
+}
+
+static Err *wal_encode(Buf *out, const RepairTask *task, const ContainerRescue *rescue)
+{
+    const VerifyObject *const object = &task->object;
+    AUTO(err_free) Err *index_fault = NULL; /* stored without index then, as archive-push does */
+    const WalObjectSpec spec = {.generation = task->generation,
+                                .name = object->wal,
+                                .tail = object->kind == CONTAINER_WAL_TAIL ? &object->tail : NULL,
+                                .codec = rescue->codec,
+                                .level = codec_level_default(rescue->codec),
+                                .key = task->key};
+    return wal_object_encode(out, &index_fault, &spec, buf_span(&rescue->plain));
+}
+
+/* Of a segment or a part of one whose frames are whole. */
+static Err *wal_rebuild(Buf *out, bool *is_rebuilt, Span object, const RepairTask *task)
+{
+    AUTO(container_rescue_done) ContainerRescue rescue = {.codec = CODEC_ZSTD};
+    const ContainerKind kind = task->object.kind;
+    *is_rebuilt = false;
+    if (!task->generation ||
+        (kind != CONTAINER_WAL && kind != CONTAINER_WAL_PARTIAL && kind != CONTAINER_WAL_TAIL))
+        return NULL;
+    bool is_whole;
+    TRY(container_rescue(&rescue, &is_whole, object));
+    if (!is_whole)
+        return NULL;
+    Err *err = wal_encode(out, task, &rescue);
+    const bool is_no_segment = err_is(err, ERR_CORRUPT);
+    if (is_no_segment)
+        err_free(&err);
+    TRY(err);
+    if (is_no_segment)
+        return NULL;
+    bool is_proven = rescue.is_proven;
+    if (!is_proven)
+        TRY(facts_compare(&is_proven, buf_span(out), task, buf_span(&rescue.facts)));
+    *is_rebuilt = is_proven;
+    return NULL;
+}
+
+static Err *bytes_mend(Buf *out, RepairHow *how, Span object, const RepairTask *task)
+{
+    const ContainerExpect expect = {task->object.kind, key_object_name(task->key)};
+    bool is_good;
+    TRY(container_mend(out, &is_good, object, &expect));
+    *how = is_good ? REPAIR_MENDED : REPAIR_LEFT;
+    return NULL;
+}
+
+static Err *bytes_rebuild(Buf *out, RepairHow *how, Span object, const RepairTask *task)
+{
+    bool is_good;
+    TRY(wal_rebuild(out, &is_good, object, task));
+    *how = is_good ? REPAIR_REBUILT : REPAIR_LEFT;
+    return NULL;
+}
+
+static Err *key_note(void *arg, const ObjectEntry *entry)
+{
+    buf_add(arg, entry->key, strlen(entry->key) + 1);
+    return NULL;
+}
+
+/* Where what is left of it lies: under its own key, or set aside under others. NUL behind each. */
+static Err *remains_list(Buf *keys, const RepairTask *task)
+{
+    if (!task->is_missing) {
+        buf_add(keys, task->key, strlen(task->key) + 1);
+        return NULL;
+    }
+    return store_list(site_of(task)->repo->store, key_quarantine(&task->root, task->key, NULL).text,
+                      (ListOpts){0}, key_note, keys);
+}
+
+typedef Err *MakeFn(Buf *out, RepairHow *how, Span object, const RepairTask *task);
+
+/* Tries `make` on each of the remains; the first that gives something takes the object's place. */
+static Err *remains_try(RepairDeed *deed, const RepairTask *task, MakeFn *make)
+{
+    AUTO(buf_done) Buf keys = {0};
+    TRY(remains_list(&keys, task));
+    for (size_t at = 0; at < keys.len && deed->how == REPAIR_LEFT; at += strlen(buf_text(&keys) + at) + 1) {
+        AUTO(buf_done) Buf object = {0};
+        AUTO(buf_done) Buf made = {0};
+        Err *err = store_get_all(&object, site_of(task)->repo->store, buf_text(&keys) + at, RANGE_ALL,
+                                 MEND_BYTES_MAX);
+        if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+            return err;
+        const bool is_read = !err;
+        err_free(&err); /* what cannot be read or is too large is not mended */
+        if (!is_read)
+            continue;
+        RepairHow how = REPAIR_LEFT;
+        TRY(make(&made, &how, buf_span(&object), task));
+        if (how == REPAIR_LEFT)
+            continue;
+        TRY(replace_with_bytes(task, buf_span(&made)));
+        deed->how = how;
+    }
+    return NULL;
+}
+
+static Err *copy_try(RepairDeed *deed, const RepairTask *task)
+{
+    RepairSite *from;
+    if (deed->how != REPAIR_LEFT)
+        return NULL;
+    TRY(repair_source_find(&from, task));
+    if (!from)
+        return NULL;
+    TRY(replace_with_copy(task, from));
+    deed->how = REPAIR_COPIED;
+    deed->from = from->repo->name;
+    return NULL;
+}
+
+static Err *heal(RepairDeed *deed, const RepairTask *task)
+{
+    TRY(remains_try(deed, task, bytes_mend));
+    TRY(copy_try(deed, task));
+    return deed->how == REPAIR_LEFT ? remains_try(deed, task, bytes_rebuild) : NULL;
+}
+
+Err *repair_object(RepairDeed *out, const RepairTask *task)
+{
+    Arena *const arena = task->repair->arena;
+    RepairDeed deed = {.repo = site_of(task)->repo->name,
+                       .key = arena_text(arena, task->key),
+                       .was_missing = task->is_missing,
+                       .from = ""};
+    Err *err = heal(&deed, task);
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return err;
+    if (err) { /* no rights to remove, a full disk: the next object may fare better */
+        deed.how = REPAIR_LEFT;
+        deed.from = arena_text(arena, err_text(err));
+    } else if (deed.how == REPAIR_LEFT) {
+        deed.from = "nothing sound is left of it here, and no other repository has it";
+    }
+    err_free(&err);
+    *out = deed;
+    return NULL;
+}
