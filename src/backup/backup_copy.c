@@ -517,9 +517,7 @@ static Err *parent_open(Copy *copy)
     if (!base)
         return NULL;
     TRY(merge_new(&copy->merge, base, &copy->backup->generation.root));
-    size_t count;
-    const ManifestLeaf *const leaves = merge_leaves(&count, copy->merge);
-    manifest_writer_reuse(copy->manifest, leaves, count);
+    merge_serve(copy->merge, copy->manifest, copy->backup->report);
     return NULL;
 }
 

@@ -76,7 +76,7 @@ typedef struct LeafOut {
 typedef struct ManifestWriter ManifestWriter;
 MUST ManifestWriter *manifest_writer_new(LeafOut out);
 /* Makes the manifest upon an older one with these leaves (manifest_leaves()), which must outlive the writer. Before the
- * first entry. */
+ * first entry; later with fewer of the same, when the others turn out to be damaged. */
 void manifest_writer_reuse(ManifestWriter *writer, const ManifestLeaf *leaves, size_t count);
 /* Entries in strictly ascending bytewise path order. Another order, or an entry that the reader would refuse, is BUG;
  * LIMIT: more extents than EXTENTS_PER_ENTRY_MAX. */
@@ -112,3 +112,5 @@ size_t manifest_leaf_count(const ManifestReader *reader);
 PlainPlace manifest_leaf_place(const ManifestReader *reader, size_t at);
 /* All leaves in path order, for manifest_writer_reuse(). They live as long as the reader. */
 const ManifestLeaf *manifest_leaves(const ManifestReader *reader, size_t *count);
+/* How many of them have been read so far and are whole. */
+size_t manifest_leaves_read(const ManifestReader *reader);

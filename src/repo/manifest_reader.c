@@ -79,6 +79,11 @@ const ManifestLeaf *manifest_leaves(const ManifestReader *reader, size_t *count)
     return reader->leaves;
 }
 
+size_t manifest_leaves_read(const ManifestReader *reader)
+{
+    return reader->leaf;
+}
+
 static LabelList labels_read(JsonReader *json, Arena *arena)
 {
     const json_t *const array = json_read_array(json, "labels");

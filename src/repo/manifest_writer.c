@@ -55,9 +55,11 @@ ManifestWriter *manifest_writer_new(LeafOut out)
 
 void manifest_writer_reuse(ManifestWriter *writer, const ManifestLeaf *leaves, size_t count)
 {
-    assert(!writer->totals.entries);
+    assert(!writer->totals.entries || (leaves == writer->older && count <= writer->older_count));
     writer->older = leaves;
     writer->older_count = count;
+    if (writer->older_next > count)
+        writer->older_next = count;
 }
 
 void manifest_writer_free(ManifestWriter **writer)

@@ -501,7 +501,92 @@ static void test_incr__builds_on_nothing_that_is_damaged(void **state)
     assert_non_null(strstr(note_text(&world, "backup/FULL_INSTEAD"), "is missing or damaged"));
 }
 
-UNIT_MAIN(cmocka_unit_test(test_incr__reads_the_blocks_that_wal_names),
+/* Files that make a leaf of the list each thousand. */
+static void files_make(World *world, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "extra/%04d%0200d", i, 0);
+        cluster_file(&world->cluster, path, fixture_text(""));
+    }
+}
+
+/* One bit of the frame that holds a plain byte of a pack. */
+static void frame_damage(World *world, const PlainPlace *place)
+{
+    AUTO(pack_close) PackReader *pack = NULL;
+    const Key key = key_pack(&world->cluster.root, place->label, place->pack);
+    ASSERT_OK(pack_open(&pack, world->repo->store, &key));
+    const char *const path = path_join(world->cluster.repo, key.text, world->arena);
+    AUTO(buf_done) Buf bytes = {0};
+    ASSERT_OK(file_read_all(&bytes, path, 1 << 30));
+    size_t at = 8 + get_u32(bytes.data + 4); /* the head is a skippable frame */
+    FrameSpan frame = {0};
+    for (uint64_t plain = 0; plain <= place->offset; plain += frame.plain_bytes) {
+        at += frame.stored_bytes;
+        assert_true(container_frame_at(&frame, pack_container(pack), plain));
+    }
+    bytes.data[at + frame.stored_bytes / 2] ^= 4;
+    ASSERT_OK(file_remove(path));
+    ASSERT_OK(file_write_durable(path, buf_span(&bytes), 0600));
+}
+
+static PlainPlace leaf_place(World *world, size_t at)
+{
+    BackupRecord record;
+    ASSERT_OK(
+        backup_record_load(&record, world->repo, &world->cluster.root, world->result.label, world->arena));
+    AUTO(place_reader_free)
+    PlaceReader *places = place_reader_new(world->repo->store, &world->cluster.root);
+    AUTO(manifest_close) ManifestReader *reader = NULL;
+    ASSERT_OK(manifest_open(&reader, place_leaf_in(places), &record.manifest_root));
+    assert_true(at < manifest_leaf_count(reader));
+    return manifest_leaf_place(reader, at);
+}
+
+/* From a damaged leaf of the parent's list on nothing is known: it is stored again, and no list refers to that leaf. */
+static void test_incr__goes_on_behind_a_damaged_list(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    cluster_pages(&world.cluster, "base/5/16384", 300);
+    files_make(&world, 3000);
+    cluster_pages(&world.cluster, "zeta", 20);
+    back_up(&world, BACKUP_FULL);
+    const PlainPlace second = leaf_place(&world, 1);
+    frame_damage(&world, &second);
+    back_up(&world, BACKUP_INCR);
+    assert_non_null(strstr(note_text(&world, "backup/PARENT_DAMAGED"), "stored again"));
+    assert_int_equal(blocks_own(&world, "base/5/16384"), 0);
+    assert_int_equal(blocks_own(&world, "zeta"), 20);
+    assert_kept(&world, "base/5/16384");
+    assert_kept(&world, "zeta");
+    back_up(&world, BACKUP_INCR);
+    assert_string_equal(note_text(&world, "backup/PARENT_DAMAGED"), "");
+    assert_int_equal(blocks_own(&world, "zeta"), 0);
+}
+
+/* Of a parent whose list has lost its root nothing is known. */
+static void test_incr__goes_on_without_a_list(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    cluster_pages(&world.cluster, "base/5/16384", 300);
+    back_up(&world, BACKUP_FULL);
+    BackupRecord record;
+    ASSERT_OK(backup_record_load(&record, world.repo, &world.cluster.root, world.result.label, world.arena));
+    frame_damage(&world, &record.manifest_root);
+    back_up(&world, BACKUP_INCR);
+    assert_string_not_equal(note_text(&world, "backup/PARENT_DAMAGED"), "");
+    assert_int_equal(blocks_own(&world, "base/5/16384"), 300);
+    assert_kept(&world, "base/5/16384");
+}
+
+UNIT_MAIN(cmocka_unit_test(test_incr__goes_on_behind_a_damaged_list),
+          cmocka_unit_test(test_incr__goes_on_without_a_list),
+          cmocka_unit_test(test_incr__reads_the_blocks_that_wal_names),
           cmocka_unit_test(test_incr__builds_on_one_that_builds_on_another),
           cmocka_unit_test(test_incr__lists_the_packs_it_draws_on),
           cmocka_unit_test(test_incr__compares_every_block_when_wal_is_missing),
