@@ -101,13 +101,13 @@ class Story:
         self.cluster.sql('update ledger set amount = -amount where id = %s', (self.rows - count // 2,))
         self.cluster.sql('delete from ledger where id = %s', (self.rows - count // 3,))
 
-    def backup(self, *args, **options):
-        self.run('backup', '--type=full', *args, **options)
+    def backup(self, *args, kind='full', **options):
+        self.run('backup', f'--type={kind}', *args, **options)
 
     def backup_offline(self):
         """Stops the server, makes a backup, keeps what the data directory holds then, and starts it again."""
         self.cluster.stop()
-        done = json.loads(self.run('--output=json', 'backup', '--offline'))
+        done = json.loads(self.run('--output=json', 'backup', '--offline', '--type=full'))
         self.stopped[done['label']] = golden.data_files(self.cluster.data)
         self.cluster.start()
 
@@ -133,7 +133,8 @@ class Story:
 # ---- the stories
 
 def zstd_failover():
-    """Three timelines: a primary with tablespaces, a standby that is backed up and takes over, a restore in place."""
+    """Three timelines: a primary with tablespaces and backups of every type, a standby that is backed up and takes over, a restore
+    in place."""
     story = Story('zstd_failover', 15, 'zstd', 19)
     primary, fast = story.cluster, story.home / 'fast'
     fast.mkdir()
@@ -150,10 +151,14 @@ def zstd_failover():
     story.work()
     story.backup('--note=the first one: caf\u00e9')
     story.work()
+    story.backup(kind='incr')
+    story.cluster.sql('delete from far where id % 5 = 0')
+    story.cluster.sql('vacuum far')
     story.mark('calm')
     story.cluster.sql('drop table papers')
     story.cluster.sql('create table papers (id int primary key, body text not null)')
     story.archive_all()
+    story.backup(kind='diff')
     become_standby(story, primary)
     restore_before_the_end(story)
     story.backup_offline()
@@ -177,7 +182,7 @@ def become_standby(story, primary):
     (story.home / 'standby.conf').write_text(conf)
     story.work(20)
     story.archive_all()
-    story.backup(conf='standby.conf')
+    story.backup(kind='incr', conf='standby.conf')
     story.work(20)
     last = primary.value('select pg_current_wal_lsn()::text')
     pgcluster.wait_until(lambda: standby.value('select pg_last_wal_replay_lsn() >= %s::pg_lsn', (last,)), 'all is replayed')
@@ -201,7 +206,7 @@ def restore_before_the_end(story):
 
 
 def lz4_restore():
-    """Two timelines of one cluster: an online backup, and a restore in place."""
+    """Two timelines of one cluster: an online backup, a restore in place, and an incremental behind it."""
     story = Story('lz4_restore', 18, 'lz4', 12)
     story.work()
     story.backup()
@@ -213,6 +218,8 @@ def lz4_restore():
     story.cluster.stop()
     story.restore_in_place('--target-name=fork')
     story.work(20)
+    story.backup(kind='incr')
+    story.work(5)
     story.archive_all()
     story.moment()
     return story

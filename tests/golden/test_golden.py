@@ -37,6 +37,7 @@ def test_the_set_tells_every_story():
     assert {one['codec'] for one in every} == {'zstd', 'lz4', 'none'}
     backups = [backup for one in every for backup in one['info']['backups']]
     assert {(backup['from_standby'], backup['offline']) for backup in backups} == {(False, False), (True, False), (False, True)}
+    assert {backup['type'] for backup in backups} == {'full', 'diff', 'incr'}
     assert {timeline['origin'] for one in every for timeline in one['info']['timelines']} == {'setup', 'failover', 'restore'}
     assert any(backup['links'] for one in every for backup in one['backups'].values())
     suffixes = {wal[24:].rsplit('.', 1)[-1] for one in every for wal in one['wal'] if len(wal) >= 24}
