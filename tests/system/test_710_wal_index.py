@@ -108,6 +108,14 @@ def judged(work, judge_13):
     return work.records(1, judge_13)
 
 
+@pytest.fixture(scope='module')
+def judged_second(work, judge_13):
+    """Timeline 2."""
+    if work.major == 16:
+        pytest.skip('pg_walinspect only reads the timeline of its own server')
+    return work.records(2, judge_13)
+
+
 def index_of(pgstrata, *names):
     pgstrata.configure({}, {})
     return json.loads(pgstrata('wal-index', '--output=json', *names).out)['segments']
@@ -198,11 +206,8 @@ def test_index_holds_what_the_judge_finds(work, judged, pgstrata):
 
 
 @every_major
-def test_second_timeline_is_indexed_from_inside_a_segment(work, judge_13, pgstrata):
-    if work.major == 16:
-        pytest.skip('pg_walinspect only reads the timeline of its own server')
-    records = work.records(2, judge_13)
-    inside = judge.in_one_segment(records, SEGMENT)
+def test_second_timeline_is_indexed_from_inside_a_segment(work, judged_second, pgstrata):
+    inside = judge.in_one_segment(judged_second, SEGMENT)
     names = work.segments(2)
     for name, index in zip(names, index_of(pgstrata, *names)):
         expected = judge.Expected()
@@ -278,17 +283,14 @@ def test_map_over_all_segments_is_what_the_judge_finds(work, judged, pgstrata, f
 
 
 @every_major
-def test_map_goes_over_to_the_next_timeline_inside_a_segment(work, judged, judge_13, pgstrata, folder):
-    if work.major == 16:
-        pytest.skip('pg_walinspect only reads the timeline of its own server')
+def test_map_goes_over_to_the_next_timeline_inside_a_segment(work, judged, judged_second, pgstrata, folder):
     switch = judge.number((work.archive / '00000002.history').read_text().split()[1])
-    second = work.records(2, judge_13)
     begin = address_of(work.segments(1)[-4])
     together = {at: record for at, record in judged.items() if begin <= at < switch}
-    together |= {at: record for at, record in second.items() if at >= switch}
+    together |= {at: record for at, record in judged_second.items() if at >= switch}
     mapped = Mapped(work, pgstrata, folder, seed=1)
     mapped.fail_over()
-    fault, databases, relations = mapped.changes(lsn(begin + 40), lsn(max(second) + 8), timeline=2)
+    fault, databases, relations = mapped.changes(lsn(begin + 40), lsn(max(judged_second) + 8), timeline=2)
     assert fault is None
     expected = judge.Expected()
     for at in sorted(together):
