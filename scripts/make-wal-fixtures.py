@@ -298,10 +298,28 @@ COMMIT PREPARED 'two-phased'
 """
 
 
+def changes_over_borders(link):
+    """The image of a page that nothing else touches lies over the border of a segment, again and again; once, the commit
+    of a DROP does, because its invalidations and files are long."""
+    pages = 8
+    run(link, "CREATE TABLE wide (id int, body text);\nALTER TABLE wide ALTER body SET STORAGE PLAIN;\n"
+              f"INSERT INTO wide SELECT g, repeat('w', 7500) FROM generate_series(1, {pages}) g;\n"
+              "CREATE SCHEMA long;\nDO $$ BEGIN FOR i IN 1..200 LOOP EXECUTE 'CREATE TABLE long.t' || i || ' (id int)'; END LOOP; END $$;\n"
+              'SELECT pg_switch_wal();\nCHECKPOINT')
+    for page in range(1, pages + 1):
+        to_segment_end(link, 4000)
+        query(link, 'DELETE FROM wide WHERE id = %s', page)
+    query(link, 'BEGIN')
+    query(link, 'DROP SCHEMA long CASCADE')
+    to_segment_end(link, 4000)
+    query(link, 'COMMIT')
+
+
 def thorough(link):
     """What the work at scale 1 leaves out because it makes much WAL: with it, every resource manager writes."""
     run(link, THOROUGH)
     query(link, SUBTRANSACTIONS)
+    changes_over_borders(link)
     if query(link, "SELECT count(*) FROM pg_available_extensions WHERE name = 'bloom'"):
         run(link, 'CREATE EXTENSION bloom;\nCREATE INDEX ON parent USING bloom (id)')
 

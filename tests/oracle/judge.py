@@ -40,6 +40,9 @@ class Record:
             at += 40 if at % segment == 0 else 24
         return at + left - 1
 
+    def is_over_border(self, segment):
+        return self.start // segment != self.last_byte(segment) // segment
+
 
 RECORD = re.compile(r'rmgr: (\S+) +len \(rec/tot\): +\d+/ *(\d+), tx: +(\d+), lsn: ([0-9A-F/]+), prev ([0-9A-F/]+), desc: (.*)')
 BLOCK = re.compile(r'\s+blkref #(\d+): rel ([\d/]+) fork (\w+) blk (\d+)(?: \((FPW[^)]*)\); hole: offset: (\d+), length: '
@@ -232,12 +235,19 @@ class Expected:
             self.notes[xid] = (record.start, acts)
 
 
+def expected(records):
+    """Of records in the order of WAL."""
+    result = Expected()
+    for record in records:
+        result.take(record)
+    return result
+
+
 def in_one_segment(records, segment):
     """{number of a segment: its records that begin and end there, in order}"""
     found = {}
     for record in sorted(records.values(), key=lambda record: record.start):
-        at = record.start // segment
-        if record.last_byte(segment) // segment == at:
-            found.setdefault(at, []).append(record)
+        if not record.is_over_border(segment):
+            found.setdefault(record.start // segment, []).append(record)
     return found
 
