@@ -292,9 +292,9 @@ class Cluster:
 
     # ---- is what is on the disk sound?
 
-    def check_pages(self):
+    def check_pages(self, databases=None):
         """Reads every page of every table and index, so that each checksum is verified; then amcheck over all of it."""
-        for dbname in self.databases():
+        for dbname in databases or self.databases():
             with contextlib.closing(self.connect(dbname)) as link, link.cursor() as cursor:
                 self._read_tables(cursor)
                 self._check_structure(cursor)

@@ -22,11 +22,11 @@ class Protected:
         self.shadow = shadow.Shadow(self.cluster)
         self.shadow.create_tables()
 
-    def configure(self, cluster):
-        """Tells the program which server is the cluster's."""
+    def configure(self, cluster, **common):
+        """Tells the program which server is the cluster's. `common` settings go to [global]."""
         self.pgstrata.configure({f'r{i + 1}': {'url': url} for i, url in enumerate(self.archive.urls)},
                                 {'main': {'pgdata': cluster.data, 'host': cluster.run, 'port': cluster.port,
-                                          'user': 'postgres'}}, retry_timeout='1s')
+                                          'user': 'postgres'}}, **{'retry_timeout': '1s', **common})
 
     def backup(self, *args, **options):
         self.pgstrata('backup', '--type=full', *args, **options)

@@ -50,20 +50,34 @@ def test_killed_backups_hurt_nothing(story):
     # So many bytes that a backup takes about a second, and no two runs are cut at the same place.
     story.cluster.sql("create table ballast as select n, md5(n::text) || md5((n * 7)::text) as t from generate_series(1, 400000) n")
     story.archive_all()
-    cut = 0
+    cut = {'full': 0, 'incr': 0}
     for number in range(KILLS):
-        cut += killed(begin(story, 'backup', '--type=full'), choice.uniform(0.02, 1.2))
+        kind = ('full', 'incr')[number % 2]
+        if kind == 'incr':      # a few dozen blocks of the table, and no others
+            story.cluster.sql('update ballast set n = -n where n between %s and %s', (number * 1000, number * 1000 + 999))
+        cut[kind] += killed(begin(story, 'backup', f'--type={kind}'), choice.uniform(0.02, 1.2 if kind == 'full' else 0.6))
         story.pgstrata('verify', '--quick' if number % 5 else '--jobs=2')
-    assert cut > 0, 'no backup was cut: the moments are all too late'
+    assert all(cut.values()), f'no backup of a kind was cut, the moments are all too late: {cut}'
     data, _ = story.restore('--backup=' + first_backup(story), '--target-immediate')
     copy = story.started(data)
     copy.wait_for_recovery_end()
     copy.check_pages()
     copy.stop()
-    story.backup()
-    story.archive_all()
-    data, _ = story.restore()
-    story.check(data, state)
+    for kind in ('incr', 'full'):
+        story.pgstrata('backup', f'--type={kind}', *(['--self-check'] if kind == 'incr' else []))
+        story.archive_all()
+        sums = story.cluster.value('select sum(n) from ballast')
+        data, _ = story.restore()
+        assert ballast_of(story, data) == sums
+        story.check(data, state)
+
+
+def ballast_of(story, data):
+    copy = story.started(data)
+    copy.wait_for_recovery_end()
+    found = copy.value('select sum(n) from ballast')
+    copy.stop()
+    return found
 
 
 def first_backup(story):
