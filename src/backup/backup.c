@@ -7,6 +7,7 @@
 #include "db/server.h"
 #include "flow/ticker.h"
 #include "backup/backup_base.h"
+#include "backup/backup_resume.h"
 #include "cluster/cluster.h"
 #include "cluster/recovery_spent.h"
 #include "archive/wal_rights.h"
@@ -39,6 +40,7 @@ static void backup_done(Backup *backup)
 {
     pack_writer_free(&backup->own_packs);
     base_free(&backup->base);
+    resume_free(&backup->resume);
     source_free(&backup->source);
     repo_set_free(&backup->set);
     pack_tally_free(&backup->tally);
@@ -141,6 +143,21 @@ static Err *label_choose(Backup *backup)
                                clock_now());
 }
 
+/* Interrupted backups are younger than any that the parent draws on. */
+static const BackupLabel *labels_drawn_on(size_t *count, const Backup *backup)
+{
+    AUTO(buf_done) Buf labels = {0};
+    size_t base_count = 0;
+    if (backup->base) {
+        const BackupLabel *const base = base_labels(&base_count, backup->base, backup->arena);
+        buf_add(&labels, base, base_count * sizeof *base);
+    }
+    if (backup->resume)
+        buf_add(&labels, backup->resume->labels, backup->resume->label_count * sizeof(BackupLabel));
+    *count = labels.len / sizeof(BackupLabel);
+    return (const BackupLabel *)(const void *)arena_bytes(backup->arena, buf_span(&labels)).ptr;
+}
+
 static Err *begin_write(Backup *backup)
 {
     TRY(label_choose(backup));
@@ -152,13 +169,30 @@ static Err *begin_write(Backup *backup)
                          .created = clock_now(),
                          .from_standby = record->from_standby,
                          .offline = record->offline,
+                         .has_checksums = record->has_checksums,
                          .host = host.text,
                          .data_directory = backup->cluster->pgdata};
-    if (backup->base)
-        begin.may_draw_on = base_labels(&begin.may_draw_on_count, backup->base, backup->arena);
+    begin.may_draw_on = labels_drawn_on(&begin.may_draw_on_count, backup);
     TRY(backup_begin_reserve(&begin, backup->set, &backup->generation.root));
     record->label = begin.label;
     return NULL;
+}
+
+static Err *older_find(Backup *backup)
+{
+    TRY(base_choose(backup));
+    return resume_find(&backup->resume, backup);
+}
+
+/* REFUSED: something of it was condemned meanwhile. */
+static Err *older_check(const Backup *backup)
+{
+    const KeyRoot *const root = &backup->generation.root;
+    if (backup->base)
+        TRY(hold_draw_check(backup->set, root, &backup->base->record.label, 1));
+    if (!backup->resume)
+        return NULL;
+    return hold_draw_check(backup->set, root, backup->resume->labels, backup->resume->label_count);
 }
 
 /* A parent that is condemned at this moment is seen either by the search, or after `begin` says that it is needed: then
@@ -166,15 +200,14 @@ static Err *begin_write(Backup *backup)
 static Err *base_begin(Backup *backup)
 {
     for (int i = 0;; i++) {
-        TRY(base_choose(backup));
+        TRY(older_find(backup));
         TRY(begin_write(backup));
-        if (!backup->base)
-            return NULL;
-        Err *err = hold_draw_check(backup->set, &backup->generation.root, &backup->base->record.label, 1);
+        Err *err = older_check(backup);
         if (!err_is(err, ERR_REFUSED) || i == BASE_TRIES_MAX)
             return err;
         err_free(&err);
         base_free(&backup->base);
+        resume_free(&backup->resume);
     }
 }
 
@@ -184,6 +217,11 @@ static Err *writers_make(Backup *backup)
     backup->tally = pack_tally_new(record->label);
     if (backup->base)
         pack_tally_know(backup->tally, backup->base->packs.uses, backup->base->packs.count);
+    if (backup->resume) {
+        size_t count;
+        const PackUse *const packs = stored_runs_packs(&count, backup->resume->runs);
+        pack_tally_know(backup->tally, packs, count);
+    }
     const PackWriterSpec spec = {.stores = backup->set->stores,
                                  .store_count = backup->set->count,
                                  .root = &backup->generation.root,
@@ -438,7 +476,7 @@ static Err *backup_rehearse(Backup *backup)
         TRY(server_connect(&connection, backup));
         TRY(now_read(backup, connection));
     }
-    TRY(base_choose(backup));
+    TRY(older_find(backup));
     return backup_measure(backup);
 }
 

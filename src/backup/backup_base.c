@@ -203,35 +203,38 @@ static const char *record_reason(const Base *base, const Backup *backup)
     return NULL;
 }
 
+Err *base_changes_read(WalChanges **out, const char **why, Backup *backup, const BaseRange *range)
+{
+    WalArchive archive;
+    AUTO(wal_changes_free) WalChanges *changes = NULL;
+    TRY(wal_archive_list(&archive, range->repo, &backup->generation, backup->arena));
+    const ChangeRange wanted = {.repo = range->repo,
+                                .generation = &backup->generation,
+                                .archive = &archive,
+                                .lineage = range->lineage,
+                                .wal_folder = path_join(backup->cluster->pgdata, "pg_wal", backup->arena),
+                                .from = range->from,
+                                .to = backup->record.start_lsn};
+    AUTO(err_free) Err *err = change_map_make(&changes, &wanted);
+    if (err && !err_is(err, ERR_CORRUPT) && !err_is(err, ERR_UNSUPPORTED))
+        return TAKE(err);
+    const char *const fault = err ? err_text(err) : wal_changes_fault(changes);
+    if (fault)
+        *why = arena_text(backup->arena, fault);
+    *out = fault ? NULL : TAKE(changes);
+    return NULL;
+}
+
 static Err *changes_read(Base *base, const Search *search)
 {
     Backup *const backup = search->backup;
     base->reason = record_reason(base, backup);
     if (base->reason)
         return NULL;
-    WalArchive archive;
-    TRY(wal_archive_list(&archive, search->repo, &backup->generation, backup->arena));
-    const ChangeRange range = {.repo = search->repo,
-                               .generation = &backup->generation,
-                               .archive = &archive,
-                               .lineage = &search->lineage,
-                               .wal_folder = path_join(backup->cluster->pgdata, "pg_wal", backup->arena),
-                               .from = base->record.start_lsn,
-                               .to = backup->record.start_lsn};
-    Err *err = change_map_make(&base->changes, &range);
-    if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_UNSUPPORTED)) {
-        base->reason = arena_text(backup->arena, err_text(err));
-        err_free(&err);
-        return NULL;
-    }
-    TRY(err);
-    const char *const fault = wal_changes_fault(base->changes);
-    if (fault) {
-        base->reason = arena_text(backup->arena, fault);
-        wal_changes_free(&base->changes);
-        return NULL;
-    }
-    bad_pages_mark(base, backup);
+    const BaseRange range = {search->repo, &search->lineage, base->record.start_lsn};
+    TRY(base_changes_read(&base->changes, &base->reason, backup, &range));
+    if (base->changes)
+        bad_pages_mark(base, backup);
     return NULL;
 }
 

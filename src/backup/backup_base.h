@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "archive/lineage.h"
 #include "backup/backup_priv.h"
 #include "pg/wal_changes.h"
 #include "repo/page_hashes.h"
@@ -33,5 +34,13 @@ struct Base {
  * arena). backup->record says where this backup starts. AWAY. */
 MUST Err *base_find(Base **out, const char **why, Backup *backup, BackupType type);
 void base_free(Base **base);
+/* What changed in [range->from, start of this backup), or, where nobody can tell, NULL and why (in the backup's arena).
+ * AWAY. */
+typedef struct BaseRange {
+    Repo *repo;
+    const Lineage *lineage; /* that ends in this backup's timeline */
+    Lsn from;
+} BaseRange;
+MUST Err *base_changes_read(WalChanges **out, const char **why, Backup *backup, const BaseRange *range);
 /* All labels that a backup on top of it may draw on, in ascending order; in the arena. */
 const BackupLabel *base_labels(size_t *count, const Base *base, Arena *arena);

@@ -9,8 +9,8 @@
  * small files into batches. Finished batches leave the window in the order they entered it, so the manifest is written
  * in path order while the copy goes on, and memory holds the large files' names and WINDOW_BATCHES batches.
  */
-#include "backup/backup_base.h"
 #include "backup/backup_merge.h"
+#include "backup/backup_older.h"
 
 #include "base/text.h"
 #include "flow/latch.h"
@@ -403,17 +403,6 @@ static Err *late_large_push(Copy *copy, CopyItem *item, Arena *arena)
     return NULL;
 }
 
-/* What has to be read of a file, by what the parent says of it. */
-static FilePlan plan_make(const Backup *backup, const FileJob *job, Arena *arena)
-{
-    const PlanInput input = {.path = pgdata_path_classify(job->path, &backup->filter.version),
-                             .size_bytes = job->listed_bytes,
-                             .base = job->base,
-                             .segment_blocks = backup->generation.relation_segment_blocks,
-                             .changes = backup->base->changes};
-    return file_plan(&input, arena);
-}
-
 static const ManifestEntry *file_only(const ManifestEntry *entry)
 {
     return entry && entry->kind == MANIFEST_FILE ? entry : NULL;
@@ -425,9 +414,9 @@ static Err *file_add(Copy *copy, Batch *batch, CopyItem *item, uint64_t size_byt
     item->part.limit = size_bytes;
     item->job = (FileJob){.path = item->entry.path, .listed_bytes = size_bytes};
     uint64_t to_read = size_bytes;
-    if (copy->backup->base) {
+    if (older_is_there(copy->backup)) {
         item->job.base = file_only(item->old);
-        item->plan = plan_make(copy->backup, &item->job, batch->arena);
+        item->plan = older_plan(copy->backup, &item->job, batch->arena);
         item->job.plan = &item->plan;
         to_read = item->plan.read_bytes;
         if (to_read > LARGE_FILE_BYTES)
@@ -507,6 +496,8 @@ void backup_packs_keep(Backup *backup, const PackWriter *packs)
 /* One pass is enough where little is read; so the parent has to say how much there is. */
 static void totals_guess(Backup *backup)
 {
+    if (!backup->base)
+        return;
     counter_set(&backup->progress->bytes_total, backup->base->record.size_bytes);
     counter_set(&backup->progress->files_total, backup->base->record.files);
 }
@@ -525,7 +516,7 @@ Err *backup_copy(Backup *backup)
 {
     AUTO(copy_done) Copy copy = {.backup = backup};
     progress_phase(backup->progress, "listing");
-    if (!backup->base)
+    if (!older_is_there(backup))
         TRY(large_files_find(&copy));
     else
         totals_guess(backup);
@@ -546,12 +537,13 @@ Err *backup_copy(Backup *backup)
 }
 
 /* What the plans of all files say together. */
-static Err *parent_measure(Backup *backup)
+static Err *plans_measure(Backup *backup)
 {
     AUTO(merge_free) Merge *merge = NULL;
     AUTO(walk_free) Walk *walk = NULL;
     AUTO(arena_free) Arena *arena = arena_new();
-    TRY(merge_new(&merge, backup->base, &backup->generation.root));
+    if (backup->base)
+        TRY(merge_new(&merge, backup->base, &backup->generation.root));
     TRY(walk_begin(&walk, backup, NULL));
     for (;;) {
         bool is_entry = false;
@@ -560,13 +552,13 @@ static Err *parent_measure(Backup *backup)
         if (!is_entry)
             return NULL;
         arena_clear(arena);
-        const ManifestEntry *old;
-        TRY(merge_find(&old, merge, entry.path, arena));
+        const ManifestEntry *old = NULL;
+        if (merge)
+            TRY(merge_find(&old, merge, entry.path, arena));
         if (entry.item->kind != SOURCE_FILE || entry.item->verdict != SOURCE_TAKE)
             continue;
-        const FileJob job = {
-            .path = entry.path, .listed_bytes = entry.item->size_bytes, .base = file_only(old)};
-        const FilePlan plan = plan_make(backup, &job, arena);
+        FileJob job = {.path = entry.path, .listed_bytes = entry.item->size_bytes, .base = file_only(old)};
+        const FilePlan plan = older_plan(backup, &job, arena);
         counter_add(&backup->read_bytes, plan.read_bytes);
         backup->record.files++;
         backup->record.size_bytes += entry.item->size_bytes;
@@ -575,8 +567,8 @@ static Err *parent_measure(Backup *backup)
 
 Err *backup_measure(Backup *backup)
 {
-    if (backup->base)
-        return parent_measure(backup);
+    if (older_is_there(backup))
+        return plans_measure(backup);
     AUTO(copy_done) Copy copy = {.backup = backup};
     TRY(large_files_find(&copy));
     backup->record.files = counter_get(&backup->progress->files_total);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
 #include "backup/backup_base.h"
+#include "backup/backup_older.h"
 
 #include "os/clock.h"
 #include "pg/pgdata_path.h"
@@ -139,7 +140,8 @@ static Span chunk_page(const Chunk *chunk, size_t at)
 static Err *pages_compare(Chunk *chunk, const Reading *reading, const Extent *extent)
 {
     uint64_t hashes[CHUNK_PAGES], seed;
-    AUTO(err_free) Err *err = page_hashes_get(hashes, &seed, reading->worker->backup->base->hashes, extent);
+    const Backup *const backup = reading->worker->backup;
+    AUTO(err_free) Err *err = page_hashes_get(hashes, &seed, older_hashes(backup), extent);
     if (err)
         return err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) ? NULL : TAKE(err);
     const size_t first = extent->first_block - (size_t)(chunk->offset / PAGE_BYTES);

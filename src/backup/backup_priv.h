@@ -12,14 +12,14 @@
 #include "pg/control.h"
 #include "pg/page.h"
 #include "repo/backup_set.h"
-
 #include "repo/place_store.h"
 #include "source/walk.h"
 
 /* More damaged pages than this with an LSN from nowhere are counted low; their checksums tell them all. */
 enum { SUSPECTS_PER_WORKER = 32 };
 
-typedef struct Base Base; /* backup_base.h */
+typedef struct Base Base;     /* backup_base.h */
+typedef struct Resume Resume; /* backup_resume.h */
 
 typedef struct Backup {
     const ClusterOptions *cluster;
@@ -42,6 +42,7 @@ typedef struct Backup {
     PackWriter *own_packs; /* of the main thread: manifest and side data */
 
     Base *base;         /* what this backup builds on; NULL: it takes everything */
+    Resume *resume;     /* what interrupted ones have stored; NULL: nothing */
     Counter read_bytes; /* of files of the cluster */
     BackupChecked checked;
     Counter session_lost; /* not 0: the server has ended the backup, and the copy is worth nothing */

@@ -21,6 +21,7 @@
 #include "archive/change_map.h"
 #include "backup/backup_base.h"
 #include "backup/backup_merge.h"
+#include "backup/backup_older.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "os/clock.h"
@@ -138,7 +139,7 @@ static Err *extent_check(const CheckWorker *worker, Pages *pages, const Extent *
     if (text_equal(extent->label.text, backup->record.label.text))
         return NULL; /* read by this backup itself */
     uint64_t hashes[CHUNK_PAGES], seed;
-    TRY(page_hashes_get(hashes, &seed, backup->base->hashes, extent));
+    TRY(page_hashes_get(hashes, &seed, older_hashes(backup), extent));
     counter_add(&worker->check->blocks, extent->count);
     for (uint32_t i = 0; i < extent->count; i++) {
         const Span page = span_of(pages->bytes + (size_t)(begin + i) * PAGE_BYTES, PAGE_BYTES);
@@ -204,7 +205,7 @@ static Err *worker_begin(void **state, void *arg)
     CheckWorker *const worker = mem_new(sizeof *worker);
     const Backup *const backup = check->backup;
     *worker = (CheckWorker){.check = check,
-                            .packs = place_reader_new(backup->base->repo->store, &backup->generation.root),
+                            .packs = place_reader_new(older_repo(backup)->store, &backup->generation.root),
                             .chunk = mem_new(FRAME_PLAIN_MAX)};
     *state = worker;
     return NULL;
@@ -258,7 +259,7 @@ static Err *files_push(void *arg, Pool *pool)
     SelfCheck *const check = arg;
     const Backup *const backup = check->backup;
     AUTO(place_reader_free)
-    PlaceReader *places = place_reader_new(backup->base->repo->store, &backup->generation.root);
+    PlaceReader *places = place_reader_new(older_repo(backup)->store, &backup->generation.root);
     AUTO(manifest_close) ManifestReader *manifest = NULL;
     check->pool = pool;
     TRY(manifest_open(&manifest, place_leaf_in(places), &backup->record.manifest_root));
@@ -323,7 +324,7 @@ static Err *position_now(Lsn *out, Connection *connection)
 /* What changed while this backup was made. */
 static Err *changes_since_start(WalChanges **out, const Backup *backup, Connection *connection)
 {
-    Repo *const repo = backup->base->repo;
+    Repo *const repo = older_repo(backup);
     Lineage lineage;
     TRY(lineage_load(&lineage, repo, &backup->generation, backup->record.timeline, backup->arena));
     Lsn now = {0};
@@ -413,7 +414,7 @@ static Err *doubts_judge(SelfCheck *check, Connection *connection)
 
 Err *backup_self_check(Backup *backup, Connection *connection)
 {
-    if (!backup->options->self_check || !backup->base)
+    if (!backup->options->self_check || !older_is_there(backup))
         return NULL;
     AUTO(check_done) SelfCheck check = {.backup = backup};
     lock_init(&check.lock);
@@ -426,6 +427,6 @@ Err *backup_self_check(Backup *backup, Connection *connection)
         return NULL;
     doubts_tell(&check);
     return err_hint(ERR(CORRUPT, "%llu blocks changed without WAL since %s: the backup was not committed",
-                        (unsigned long long)backup->checked.differences, backup->base->record.label.text),
+                        (unsigned long long)backup->checked.differences, older_label(backup).text),
                     "a full backup (--type full) trusts no older one; please report how this came about");
 }

@@ -23,6 +23,7 @@ typedef struct BackupBegin {
     Instant created;
     bool from_standby;
     bool offline;
+    bool has_checksums; /* as in the commit */
     const char *host;
     const char *data_directory;
     const BackupLabel *may_draw_on; /* backups whose packs it may use */

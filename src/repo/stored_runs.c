@@ -58,12 +58,46 @@ static StoredRun run_of_path(const StoredRuns *runs, const char *path)
 
 /* -- filling --------------------------------------------------------------------------------------------------------- */
 
-static Err *pack_number_add(void *arg, const ObjectEntry *object)
-{
+typedef struct ListedPack {
     uint32_t pack;
+    uint64_t stored_bytes;
+} ListedPack;
+
+static Err *listed_add(void *arg, const ObjectEntry *object)
+{
+    ListedPack listed = {.stored_bytes = object->info.size_bytes};
     const char *const slash = strrchr(object->key, '/');
-    if (slash && key_pack_matches(&pack, slash + 1))
-        buf_add(arg, &pack, sizeof pack);
+    if (slash && key_pack_matches(&listed.pack, slash + 1))
+        buf_add(arg, &listed, sizeof listed);
+    return NULL;
+}
+
+/* Keeps of `packs` what is in `others` too. Both are sorted by number. */
+static void listed_keep(Buf *packs, const Buf *others)
+{
+    ListedPack *const kept = (ListedPack *)(void *)packs->data;
+    const ListedPack *const other = (const ListedPack *)(const void *)others->data;
+    const size_t count = packs->len / sizeof *kept, other_count = others->len / sizeof *other;
+    size_t n = 0;
+    for (size_t i = 0, k = 0; i < count; i++) {
+        while (k < other_count && other[k].pack < kept[i].pack)
+            k++;
+        if (k < other_count && other[k].pack == kept[i].pack && other[k].stored_bytes == kept[i].stored_bytes)
+            kept[n++] = kept[i];
+    }
+    buf_cut(packs, n * sizeof *kept);
+}
+
+/* A pack goes into all members, but a crash may have come between two of them. */
+static Err *packs_list(Buf *out, const StoredSource *from)
+{
+    const Key prefix = key_backup_object(from->root, from->label, "pack-");
+    TRY(store_list(from->store, prefix.text, (ListOpts){0}, listed_add, out));
+    for (size_t i = 0; i < from->member_count; i++) {
+        AUTO(buf_done) Buf others = {0};
+        TRY(store_list(from->members[i], prefix.text, (ListOpts){0}, listed_add, &others));
+        listed_keep(out, &others);
+    }
     return NULL;
 }
 
@@ -123,14 +157,12 @@ Err *stored_runs_add(StoredRuns *runs, const StoredSource *from)
     const size_t source = runs->labels.len / sizeof(BackupLabel);
     if (source > UINT16_MAX)
         return ERR(LIMIT, "more than %d interrupted backups", UINT16_MAX);
-    const Key prefix = key_backup_object(from->root, from->label, "pack-");
     AUTO(buf_done) Buf packs = {0};
-    TRY(store_list(from->store, prefix.text, (ListOpts){0}, pack_number_add, &packs));
+    TRY(packs_list(&packs, from));
     buf_add(&runs->labels, &from->label, sizeof from->label);
-    for (size_t i = 0; i < packs.len / sizeof(uint32_t) && stored_runs_count(runs) < STORED_RUNS_MAX; i++) {
-        const uint32_t pack = ((const uint32_t *)(const void *)packs.data)[i];
-        TRY(pack_add_runs(runs, from, pack, (uint16_t)source));
-    }
+    const ListedPack *const listed = (const ListedPack *)(const void *)packs.data;
+    for (size_t i = 0; i < packs.len / sizeof *listed && stored_runs_count(runs) < STORED_RUNS_MAX; i++)
+        TRY(pack_add_runs(runs, from, listed[i].pack, (uint16_t)source));
     return NULL;
 }
 

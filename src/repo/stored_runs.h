@@ -42,6 +42,9 @@ void stored_runs_free(StoredRuns **runs);
  * told to `on_fault`. AWAY and other faults of the store. LIMIT: too many labels (UINT16_MAX). */
 typedef struct StoredSource {
     Store *store;
+    Store *const
+        *members; /* a pack that is not in all of these, with one length, is passed over; may be NULL */
+    size_t member_count;
     const KeyRoot *root;
     BackupLabel label;
     StoredFaultFn *on_fault; /* may be NULL */

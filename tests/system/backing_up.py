@@ -39,12 +39,12 @@ class Backups:
         found = re.search(r'^backup (\d{8}-\d{6}F) done: ', run.out, re.M)
         return found and found[1], run
 
-    def begin(self, *args):
+    def begin(self, *args, type='full'):
         """Starts a backup and returns its process once it has begun to copy."""
         had = set(self.repo.glob('main/g1/backup/*/begin'))
         user = pgcluster.server_user() if os.geteuid() == 0 else None
         options = {'user': user, 'group': user, 'extra_groups': []} if user else {}
-        process = subprocess.Popen(self.pgstrata.argv('backup', '--type', 'full', *args), text=True, cwd='/',
+        process = subprocess.Popen(self.pgstrata.argv('backup', '--type', type, *args), text=True, cwd='/',
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=pgcluster.clean_environment(), **options)
         pgcluster.wait_until(lambda: set(self.repo.glob('main/g1/backup/*/begin')) - had or process.poll() is not None,

@@ -173,6 +173,35 @@ static void test_stored_runs__pass_on_a_store_that_is_away(void **state)
     assert_true(nth > 2);
 }
 
+static void test_stored_runs__are_in_every_repository(void **state)
+{
+    (void)state;
+    AUTO(store_free) Store *store = mem_store_new();
+    AUTO(store_free) Store *other = mem_store_new();
+    Writing writing;
+    writing_begin(&writing, &store, early);
+    for (uint32_t i = 0; i < 3; i++) {
+        run_add(&writing, "base/5/1", i, 1);
+        ASSERT_OK(pack_finish(writing.packs));
+    }
+    pack_writer_free(&writing.packs);
+    AUTO(buf_done) Buf third = {0};
+    ASSERT_OK(store_get_all(&third, store, key_pack(&root, early, 3).text, RANGE_ALL, 1 << 20));
+    ASSERT_OK(store_put_all(other, key_pack(&root, early, 3).text, buf_span(&third)));
+    ASSERT_OK(store_put_all(other, key_pack(&root, early, 1).text, span_of("short", 5)));
+    AUTO(stored_runs_free) StoredRuns *runs = NULL;
+    ASSERT_OK(stored_runs_new(&runs));
+    Store *const members[] = {store, other};
+    const StoredSource source = {
+        .store = store, .members = members, .member_count = 2, .root = &root, .label = early};
+    ASSERT_OK(stored_runs_add(runs, &source));
+    stored_runs_sort(runs);
+    size_t count;
+    const StoredRun *const found = stored_runs_find(&count, runs, "base/5/1");
+    assert_int_equal(count, 1);
+    assert_run(runs, &found[0], 2, 3, early);
+}
+
 static void test_stored_runs__may_be_none(void **state)
 {
     (void)state;
@@ -189,4 +218,5 @@ static void test_stored_runs__may_be_none(void **state)
 UNIT_MAIN(cmocka_unit_test(test_stored_runs__are_found_by_path),
           cmocka_unit_test(test_stored_runs__pass_over_a_damaged_pack),
           cmocka_unit_test(test_stored_runs__pass_on_a_store_that_is_away),
+          cmocka_unit_test(test_stored_runs__are_in_every_repository),
           cmocka_unit_test(test_stored_runs__may_be_none))
