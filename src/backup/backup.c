@@ -7,7 +7,7 @@
 #include "db/server.h"
 #include "flow/ticker.h"
 #include "backup/backup_base.h"
-#include "backup/backup_resume.h"
+#include "backup/backup_older.h"
 #include "cluster/cluster.h"
 #include "cluster/recovery_spent.h"
 #include "archive/wal_rights.h"
@@ -181,6 +181,7 @@ static Err *begin_write(Backup *backup)
 static Err *older_find(Backup *backup)
 {
     TRY(base_choose(backup));
+    TRY(rewrite_find(backup));
     return resume_find(&backup->resume, backup);
 }
 

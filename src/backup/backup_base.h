@@ -18,6 +18,7 @@
 
 #include "archive/lineage.h"
 #include "backup/backup_priv.h"
+#include "backup/backup_rewrite.h"
 #include "pg/wal_changes.h"
 #include "repo/page_hashes.h"
 
@@ -28,6 +29,7 @@ struct Base {
     WalChanges *changes; /* NULL: unknown, compare */
     const char *reason;  /* then: why */
     PageHashes *hashes;  /* of what its packs hold */
+    PackSet rewrite;     /* packs of these that this backup does not draw on any more */
 };
 
 /* Finds the parent for a backup of the wanted type; NULL when there is none, and then `*why` says why (in the backup's

@@ -522,6 +522,8 @@ Err *backup_copy(Backup *backup)
         totals_guess(backup);
     progress_phase(backup->progress, "copying");
     PlaceWriter places = {.packs = backup->own_packs, .label = backup->record.label, .tally = backup->tally};
+    if (backup->base)
+        places.unwanted = (PackUses){backup->base->rewrite.packs, backup->base->rewrite.count};
     copy.manifest = manifest_writer_new(place_leaf_out(&places));
     TRY(parent_open(&copy));
     TRY(pool_run(&(PoolSpec){.workers = (size_t)backup->cluster->jobs,

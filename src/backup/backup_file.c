@@ -141,6 +141,8 @@ static Err *pages_compare(Chunk *chunk, const Reading *reading, const Extent *ex
 {
     uint64_t hashes[CHUNK_PAGES], seed;
     const Backup *const backup = reading->worker->backup;
+    if (backup->base && pack_set_has(&backup->base->rewrite, extent))
+        return NULL;
     AUTO(err_free) Err *err = page_hashes_get(hashes, &seed, older_hashes(backup), extent);
     if (err)
         return err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) ? NULL : TAKE(err);

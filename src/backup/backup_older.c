@@ -32,6 +32,8 @@ FilePlan older_plan(const Backup *backup, FileJob *job, Arena *arena)
                              .segment_blocks = backup->generation.relation_segment_blocks,
                              .changes = backup->base ? backup->base->changes : NULL};
     FilePlan plan = file_plan(&input, arena);
+    if (backup->base)
+        rewrite_plan(&plan, &input, &backup->base->rewrite, arena);
     if (!backup->resume)
         return plan;
     ResumeFile file = {.path = job->path, .input = &input, .plan = &plan, .base = job->base};

@@ -13,6 +13,7 @@
 #include "repo/json_object.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char packs_object[] = "packs";
@@ -21,6 +22,17 @@ static int use_compare(const PackUse *a, const PackUse *b)
 {
     const int order = strcmp(a->label.text, b->label.text);
     return order ? order : (a->pack > b->pack) - (a->pack < b->pack);
+}
+
+static int use_order(const void *a, const void *b)
+{
+    return use_compare(a, b);
+}
+
+const PackUse *pack_uses_find(PackUses packs, BackupLabel label, uint32_t pack)
+{
+    const PackUse wanted = {.label = label, .pack = pack};
+    return packs.count ? bsearch(&wanted, packs.uses, packs.count, sizeof wanted, use_order) : NULL;
 }
 
 Err *backup_packs_write(RepoSet *set, const KeyRoot *root, BackupLabel label, PackUses packs)

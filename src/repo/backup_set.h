@@ -93,6 +93,8 @@ typedef struct PackUses {
     const PackUse *uses;
     size_t count;
 } PackUses;
+/* NULL when it is not among them. */
+const PackUse *pack_uses_find(PackUses packs, BackupLabel label, uint32_t pack);
 MUST Err *backup_packs_load(PackUses *out, Repo *repo, const KeyRoot *root, BackupLabel label, Arena *arena);
 
 /* A label for `now` that is later than every label in any of the repositories. */

@@ -70,7 +70,8 @@ typedef struct ManifestLeaf {
 typedef struct LeafOut {
     Err *(*put)(void *arg, PlainPlace *out, Span bytes);
     void *arg;
-    Err *(*keep)(void *arg, const PlainPlace *place); /* an older leaf serves as it lies; may be NULL */
+    /* May an older leaf with the same bytes serve as it lies? NULL: it may. */
+    Err *(*keep)(void *arg, bool *is_kept, const PlainPlace *place);
 } LeafOut;
 
 typedef struct ManifestWriter ManifestWriter;

@@ -286,12 +286,13 @@ static Err *leaf_flush(ManifestWriter *writer, const char *last_path)
         return NULL;
     PlainPlace place = whole_make(writer, "{\"leaf\":1", &writer->labels, &writer->lines);
     const ManifestLeaf *const older = older_find(writer, &place);
-    if (older)
+    bool is_kept = older != NULL;
+    if (older && writer->out.keep)
+        TRY(writer->out.keep(writer->out.arg, &is_kept, &older->place));
+    if (is_kept)
         place = older->place;
     else
         TRY(whole_put(&place, writer));
-    if (older && writer->out.keep)
-        TRY(writer->out.keep(writer->out.arg, &place));
     root_line_add(writer, last_path, &place);
     writer->leaves++;
     writer->leaf_lines = 0;

@@ -62,9 +62,12 @@ static Err *leaf_put(void *arg, PlainPlace *out, Span bytes)
     return writer->tally ? pack_tally_place(writer->tally, out) : NULL;
 }
 
-static Err *leaf_keep(void *arg, const PlainPlace *place)
+static Err *leaf_keep(void *arg, bool *is_kept, const PlainPlace *place)
 {
     const PlaceWriter *const writer = arg;
+    *is_kept = !pack_uses_find(writer->unwanted, place->label, place->pack);
+    if (!*is_kept)
+        return NULL;
     return writer->tally ? pack_tally_place(writer->tally, place) : NULL;
 }
 

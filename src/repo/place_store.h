@@ -23,7 +23,8 @@ MUST Err *place_put(PlainPlace *out, PackWriter *packs, BackupLabel label, Span 
 typedef struct PlaceWriter {
     PackWriter *packs;
     BackupLabel label;
-    PackTally *tally; /* counts leaves and root, older leaves that serve again included; may be NULL */
+    PackUses unwanted; /* packs, in order, in which no older leaf may stay */
+    PackTally *tally;  /* counts leaves and root, older leaves that serve again included; may be NULL */
 } PlaceWriter;
 LeafOut place_leaf_out(PlaceWriter *writer);
 

@@ -22,6 +22,7 @@ typedef struct Shelf {
     size_t count;
     size_t kept; /* leaves that served again since shelf_forget_counts() */
     size_t first_new;
+    bool keeps_none;
 } Shelf;
 
 static Shelf shelf;
@@ -35,11 +36,12 @@ static Err *piece_put(void *arg, PlainPlace *out, Span bytes)
     return NULL;
 }
 
-static Err *piece_keep(void *arg, const PlainPlace *place)
+static Err *piece_keep(void *arg, bool *is_kept, const PlainPlace *place)
 {
     (void)arg;
     assert_true(place->offset < shelf.first_new);
-    shelf.kept++;
+    *is_kept = !shelf.keeps_none;
+    shelf.kept += *is_kept;
     return NULL;
 }
 
@@ -150,6 +152,18 @@ static void test_manifest_reuse__stores_no_leaf_when_nothing_changed(void **stat
     AUTO(made_close) Made again = manifest_make(&first);
     assert_int_equal(again.put, 0);
     assert_int_equal(again.count, first.count);
+    assert_holds_the_world(&again);
+    shelf_clear();
+}
+
+static void test_manifest_reuse__stores_again_what_may_not_stay(void **state)
+{
+    (void)state;
+    world_begin(2000, 900);
+    AUTO(made_close) Made first = manifest_make(NULL);
+    shelf.keeps_none = true;
+    AUTO(made_close) Made again = manifest_make(&first);
+    assert_int_equal(again.put, first.count);
     assert_holds_the_world(&again);
     shelf_clear();
 }
@@ -311,6 +325,7 @@ static void test_manifest_reuse__stays_in_order_over_a_year(void **state)
 }
 
 UNIT_MAIN(cmocka_unit_test(test_manifest_reuse__stores_no_leaf_when_nothing_changed),
+          cmocka_unit_test(test_manifest_reuse__stores_again_what_may_not_stay),
           cmocka_unit_test(test_manifest_reuse__stores_the_leaf_that_changed),
           cmocka_unit_test(test_manifest_reuse__gives_what_is_too_much_a_leaf_of_its_own),
           cmocka_unit_test(test_manifest_reuse__joins_leaves_that_have_lost_their_files),
