@@ -69,7 +69,7 @@ run_threads() {
     local tests runner
     # shellcheck disable=SC2046
     build build-tsan $(sanitizer_options thread) || { tally build-tsan 0 1; return; }
-    mapfile -t tests < <(meson test -C build-tsan --list 2>/dev/null | sed -nE 's#^(.* )?(flow/.*|repo/frame_pool_test|job/wal_rights_test)$#\2#p')
+    mapfile -t tests < <(meson test -C build-tsan --list 2>/dev/null | sed -nE 's#^(.* )?(flow/.*|repo/(frame_pool|page_hashes)_test|archive/wal_rights_test)$#\2#p')
     [ ${#tests[@]} != 0 ] || { echo 'test: there are no tests of threads yet'; return; }
     runner=$(setarch -R true 2>/dev/null && echo setarch -R)
     meson_part 'threads under TSan' build-tsan "${tests[@]}"
