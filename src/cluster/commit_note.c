@@ -4,16 +4,42 @@
 
 #include "base/text.h"
 #include "cluster/state_folder.h"
+#include "os/entry.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
 #include "repo/backup_set.h"
+#include "repo/hold.h"
 #include "repo/json_object.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum { NOTE_MODE = 0640, NOTES_FOLDER_MODE = 0750, NOTE_BYTES_MAX = 4096 };
+
+static const char *note_path(const char *folder, const KeyRoot *root, BackupLabel label, Arena *arena)
+{
+    return arena_textf(arena, "%s/%s-g%u-%s.json", folder, root->cluster, root->generation, label.text);
+}
+
+Err *commit_note_remove(const char *state_dir, const Repo *repo, const KeyRoot *root, BackupLabel label)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *folder = NULL;
+    EntryInfo info;
+    if (!state_dir)
+        return NULL;
+    TRY(state_folder_of(&folder, state_dir, "commits", repo, arena));
+    const char *const path = note_path(folder, root, label, arena);
+    Err *err = entry_stat(&info, path);
+    if (err_is(err, ERR_NOT_FOUND)) {
+        err_free(&err);
+        return NULL;
+    }
+    TRY(err);
+    TRY(file_remove(path));
+    return folder_sync(folder);
+}
 
 Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note)
 {
@@ -33,8 +59,7 @@ Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote
     json_set_hash128(json, "commit_xxh128", &note->hash);
     char *text = json_dumps(json, JSON_INDENT(1));
     assert(text);
-    const char *const path = arena_textf(arena, "%s/%s-g%u-%s.json", folder, note->root.cluster,
-                                         note->root.generation, note->label.text);
+    const char *const path = note_path(folder, &note->root, note->label, arena);
     Err *const err = file_write_durable(path, span_of(text, strlen(text)), NOTE_MODE);
     mem_free(&text);
     return err;
@@ -105,6 +130,19 @@ const CommitNote *commit_note_find(const CommitNotes *notes, uint32_t generation
     return NULL;
 }
 
+static Err *lost(const CommitNote *note, const char *what);
+
+/* It is not there: was it removed on purpose? Then the note has had its day. */
+static Err *absent(const CommitNote *note, Repo *repo)
+{
+    bool is_gone;
+    TRY(hold_is_gone(&is_gone, repo, &note->root, note->label));
+    if (!is_gone)
+        return lost(note, "is gone");
+    AUTO(err_free) Err *kept = file_remove(note->path); /* a note that stays does no harm */
+    return NULL;
+}
+
 static Err *lost(const CommitNote *note, const char *what)
 {
     return err_hint(
@@ -122,7 +160,7 @@ Err *commit_note_check(const CommitNote *note, Repo *repo)
     Err *err = store_get_all(&bytes, repo->store, key.text, RANGE_ALL, JSON_OBJECT_MAX);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
-        return lost(note, "is gone");
+        return absent(note, repo);
     }
     TRY(err);
     const Hash128 hash = hash128_of(buf_span(&bytes));
@@ -147,7 +185,7 @@ static Err *generation_check(size_t *used, const CommitNote *notes, size_t count
     TRY(backup_list(&entries, &entry_count, repo, &notes[0].root, arena));
     for (; i < count && notes[i].root.generation == notes[0].root.generation; i++) {
         if (!is_committed(entries, entry_count, notes[i].label))
-            return lost(&notes[i], "is gone");
+            TRY(absent(&notes[i], repo));
     }
     *used = i;
     return NULL;

@@ -12,7 +12,8 @@
  * Invariants
  *   1. A note is written after its commit is durable in that repository, and is durable before the backup is announced.
  *   2. Who removes a backup on purpose removes its note first.
- *   3. Whoever reads notes and a listing of the repository reads the notes first, so that no commit comes in between.
+ *   3. A backup that another host removed on purpose is not missed: the repository says so (hold_is_gone()).
+ *   4. Whoever reads notes and a listing of the repository reads the notes first, so that no commit comes in between.
  */
 #pragma once
 
@@ -43,6 +44,9 @@ CommitNotes commit_notes_load(const char *state_dir, const Repo *repo, const cha
 
 /* NULL when there is none. */
 const CommitNote *commit_note_find(const CommitNotes *notes, uint32_t generation, BackupLabel label);
+
+/* Forgets the backup, durably; without a `state_dir` or a note nothing. */
+MUST Err *commit_note_remove(const char *state_dir, const Repo *repo, const KeyRoot *root, BackupLabel label);
 
 /* Cheaply, whatever their number: are all commits there by name, and is the newest as it was written? The notes were loaded
  * before. Errors as commit_note_check(). */

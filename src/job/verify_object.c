@@ -69,7 +69,7 @@ static bool backup_of(VerifyObject *out, const char *rest)
 /* "pin/<label>.000001" and the like: told by the list of the decisions alone what they mean. */
 static bool hold_of(VerifyObject *out, const char *rest)
 {
-    static const char *const folders[] = {"pin/", "fate/", "timeline/", "wal/", "clock/"};
+    static const char *const folders[] = {"pin/", "fate/", "timeline/", "wal/", "clock/", "gone/"};
     out->kind = CONTAINER_HOLD;
     for (size_t i = 0; i < COUNT_OF(folders); i++) {
         if (text_starts(rest, folders[i]))

@@ -143,7 +143,7 @@ static BackupEntry *entry_of(Listing *listing, const BackupLabel *label)
     Buf *const entries = &listing->entries;
     BackupEntry *last = entries->len ? (BackupEntry *)(void *)(entries->data + entries->len) - 1 : NULL;
     if (!last || !text_equal(last->label.text, label->text)) {
-        const BackupEntry fresh = {.label = *label, .begun = INSTANT_NONE};
+        const BackupEntry fresh = {.label = *label, .begun = INSTANT_NONE, .committed = INSTANT_NONE};
         buf_add(entries, &fresh, sizeof fresh);
         last = (BackupEntry *)(void *)(entries->data + entries->len) - 1;
     }
@@ -170,7 +170,10 @@ static Err *object_count(void *arg, const ObjectEntry *object)
     entry->stored_bytes += object->info.size_bytes;
     entry->pack_count += key_pack_matches(&pack, what);
     entry->has_packs |= text_equal(what, packs_object);
-    entry->is_committed |= text_equal(what, "backup");
+    if (text_equal(what, "backup")) {
+        entry->is_committed = true;
+        entry->committed = object->info.modified;
+    }
     if (text_equal(what, "begin")) {
         entry->has_begin = true;
         entry->begun = object->info.modified;

@@ -123,6 +123,7 @@ typedef struct BackupEntry {
     uint32_t pack_count;
     uint64_t stored_bytes; /* of all its objects */
     Instant begun;         /* the store's time of `begin`; INSTANT_NONE without */
+    Instant committed;     /* the same of the commit */
 } BackupEntry;
 /* By label. One listing pass. */
 MUST Err *backup_list(const BackupEntry **out, size_t *count, Repo *repo, const KeyRoot *root, Arena *arena);

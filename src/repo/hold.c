@@ -283,6 +283,35 @@ Err *hold_forget(Repo *repo, const KeyRoot *root, BackupLabel label)
     return NULL;
 }
 
+static Err *mark_put(Repo *repo, const char *key)
+{
+    AUTO(json_free) json_t *json = json_object();
+    json_set_int(json, "schema", JSON_SCHEMA);
+    json_set_instant(json, "created", clock_now());
+    AUTO(buf_done) Buf bytes = {0};
+    TRY(json_object_encode(&bytes, json, key, CONTAINER_HOLD));
+    return repo_put(repo, key, buf_span(&bytes));
+}
+
+Err *hold_gone_write(Repo *repo, const KeyRoot *root, BackupLabel label)
+{
+    Err *err = mark_put(repo, key_hold_gone(root, label).text);
+    if (err_is(err, ERR_EXISTS)) /* it has been said before */
+        err_free(&err);
+    return err;
+}
+
+Err *hold_is_gone(bool *out, Repo *repo, const KeyRoot *root, BackupLabel label)
+{
+    ObjectInfo info;
+    Err *err = store_stat(&info, repo->store, key_hold_gone(root, label).text);
+    if (err && !err_is(err, ERR_NOT_FOUND))
+        return err;
+    *out = !err;
+    err_free(&err);
+    return NULL;
+}
+
 typedef struct OldClocks {
     Instant before;
     Buf keys; /* each with its NUL */
@@ -310,13 +339,8 @@ Err *hold_clock_read(Instant *out, Repo *repo, const KeyRoot *root)
     uint64_t number;
     TRY(random_bytes(&number, sizeof number));
     const Key key = key_hold_clock(root, number);
-    AUTO(json_free) json_t *json = json_object();
-    json_set_int(json, "schema", JSON_SCHEMA);
-    json_set_instant(json, "created", clock_now());
-    AUTO(buf_done) Buf bytes = {0};
     ObjectInfo info;
-    TRY(json_object_encode(&bytes, json, key.text, CONTAINER_HOLD));
-    TRY(repo_put(repo, key.text, buf_span(&bytes)));
+    TRY(mark_put(repo, key.text));
     TRY(store_stat(&info, repo->store, key.text));
     TRY(store_remove(repo->store, key.text));
     TRY(clocks_tidy(repo, root, info.modified));

@@ -97,6 +97,11 @@ MUST Err *hold_write(Repo *repo, const KeyRoot *root, const Hold *hold);
 /* Removes all that was ever decided about a backup of which nothing is left. */
 MUST Err *hold_forget(Repo *repo, const KeyRoot *root, BackupLabel label);
 
+/* Says for good that a backup was removed on purpose, so that the host that made it does not miss it; written before its
+ * commit is removed. */
+MUST Err *hold_gone_write(Repo *repo, const KeyRoot *root, BackupLabel label);
+MUST Err *hold_is_gone(bool *out, Repo *repo, const KeyRoot *root, BackupLabel label);
+
 /* What time it is for the store: of an object that is written and removed again. One that a crash leaves is removed by the
  * next hold_clock_read(). */
 MUST Err *hold_clock_read(Instant *out, Repo *repo, const KeyRoot *root);

@@ -195,6 +195,11 @@ Key key_hold_clock(const KeyRoot *root, uint64_t random)
     return key_make(root, "hold/clock/%016llx", (unsigned long long)random);
 }
 
+Key key_hold_gone(const KeyRoot *root, BackupLabel label)
+{
+    return key_make(root, "hold/gone/%s", label.text);
+}
+
 bool key_generation_matches(uint32_t *out, const char *name)
 {
     char digits[12];

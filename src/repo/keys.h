@@ -72,6 +72,7 @@ Key key_hold(const KeyRoot *root, const char *folder, const char *name, uint32_t
 /* "…/hold/pin/20261121-083000F.", with which all numbers of a name begin; with a `name` of "" "…/hold/wal/". */
 Key key_hold_stem(const KeyRoot *root, const char *folder, const char *name);
 Key key_hold_clock(const KeyRoot *root, uint64_t random); /* "…/hold/clock/0123456789abcdef" */
+Key key_hold_gone(const KeyRoot *root, BackupLabel label); /* "…/hold/gone/20261121-083000F" */
 
 /* Where the damaged object `key` of this generation is set aside: "…/quarantine/backup/…/pack-000001.01234567", the digits
  * those of the hash of its bytes. With a `hash` of NULL what all of that key begin with. */

@@ -85,7 +85,6 @@ def test_bash_completion_completes(program):
     (['version', '--pgdata=/x'], '--pgdata is not an option of version', '"pgstrata help version" lists its options'),
     (['version', 'now'], '"now" is one argument too many for version', None),
     (['config', 'show', '-j', '0'], 'command line: jobs: 0 is out of range 1 to 256', None),
-    (['config', 'show', '--retention=dayly 7'], 'command line: retention: "dayly" is no promise', 'did you mean "daily"?'),
     (['backup', '--type=inc'], 'command line: type: "inc" is none of full, diff, incr', 'did you mean "incr"?'),
     (['config', 'show', '-qv'], '-q and -v exclude each other', None),
 ])
@@ -182,9 +181,16 @@ def test_config_show_works_without_a_file(program, tmp_path):
     assert 'pgdata = /pg  ; environment (PGSTRATA_PGDATA)' in done.stdout
 
 
+def test_promises_are_refused_wherever_they_stand(program):
+    told = 'retention: "dayly" is no promise [cluster/USAGE]\nHINT:  did you mean "daily"?\n'
+    for done in (program('config', 'show', '--retention=dayly 7'), program('config', 'show', PGSTRATA_RETENTION='dayly 7'),
+                 program('config', 'show', conf='[cluster main]\nretention = dayly 7\n'),
+                 program('config', 'show', conf='[global]\nretention = pitr 7d, dayly 7\n')):
+        assert done.returncode == 2 and done.stderr.endswith(told), done.stderr
+
+
 @pytest.mark.parametrize('conf, message', [
     ('[cluster main]\npgdta = /x\n', ':2: unknown option "pgdta" in a section [cluster NAME]'),
-    ('[cluster main]\nretention = daily 7 weekly 4\n', ':2: retention: "weekly" is one word too many after "daily"'),
     ('[stanza]\n', ':1: unknown section [stanza]'),
     ('[repo r]\nurl = /r\n[cluster a]\nport = 70000\n', ':4: port: 70000 is out of range 1 to 65535'),
     ('[repo r]\nurl = /' + 'x' * 200 + '\n', ':2: the line has 207 bytes, at most 198 are possible'),

@@ -342,6 +342,7 @@ static Err *holds_make(const Maker *maker, BackupLabel label)
     TRY(hold_write(repo, root, &unpin));
     TRY(hold_write(repo, root, &fate));
     TRY(hold_write(repo, root, &lost));
+    TRY(hold_gone_write(repo, root, (BackupLabel){"20261120-083000F"}));
     return hold_wal_write(repo, root, 1, &(WalWantedList){wanted, COUNT_OF(wanted)});
 }
 

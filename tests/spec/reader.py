@@ -36,7 +36,8 @@ TREE = [  # "Tree of names": what stands below <cluster>/g<n>/, and the kind it 
     (r'wal/[0-9A-F]{8}/[0-9A-F]{16}/[0-9A-F]{24}\.[0-9A-F]{8}-[0-9A-F]{8}\.tail', 8),
     (rf'backup/{LABEL}/begin', 9), (rf'backup/{LABEL}/pack-[0-9]{{6}}', 10), (rf'backup/{LABEL}/packs', 11),
     (rf'backup/{LABEL}/backup', 12), (rf'hold/(pin|fate)/{LABEL}\.[0-9]{{6}}', 13),
-    (r'hold/timeline/[0-9A-F]{8}\.[0-9]{6}', 13), (r'hold/wal/[0-9]{6}', 13), (r'hold/clock/[0-9a-f]{16}', 13)]
+    (r'hold/timeline/[0-9A-F]{8}\.[0-9]{6}', 13), (r'hold/wal/[0-9]{6}', 13), (r'hold/clock/[0-9a-f]{16}', 13),
+    (rf'hold/gone/{LABEL}', 13)]
 WORDS = {'pin': ('pinned', 'unpinned'), 'fate': ('condemned', 'reprieved', 'removing'), 'timeline': ('given up',)}
 EVENTS = {1: 'checkpoint', 2: 'redo point', 3: 'end of recovery', 4: 'parameter change', 5: 'restore point',
           6: 'end of a backup', 7: 'full_page_writes', 8: 'switch', 9: 'overwrite', 10: 'tablespace created',

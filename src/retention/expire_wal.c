@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/*
+ * WAL that nothing wants. What is wanted now is written down, and only what no record of the last grace wanted goes: the
+ * records younger than the grace, and the youngest that is older (repo/hold_wal.h).
+ *
+ * WAL beside the production branch, and of what an ancestor wrote behind the point where production left it, stays until
+ * its timeline is given up.
+ */
+#include "archive/wal_window.h"
+#include "base/text.h"
+#include "retention/expire_priv.h"
+
+#include <string.h>
+
+/* More records than this in one grace say nothing new. */
+enum { RECORDS_PER_GRACE = 16 };
+
+typedef struct Wanted {
+    WalWanted range;
+    const char *why;
+} Wanted;
+
+typedef struct WalSweep {
+    Expiry *expiry;
+    Buf wanted;   /* of Wanted: by what there is now */
+    Buf ranges;   /* of WalWanted: the same, to be written down */
+    Buf records;  /* of WalWantedList: those that still count */
+    bool is_ripe; /* one of them is a grace old */
+    Buf keys;     /* what goes, each with its NUL */
+} WalSweep;
+
+static void wal_sweep_done(WalSweep *sweep)
+{
+    buf_done(&sweep->wanted);
+    buf_done(&sweep->ranges);
+    buf_done(&sweep->records);
+    buf_done(&sweep->keys);
+}
+
+/* ---- what is wanted now ---- */
+
+/* The bytes [from, to) of a line of descent. */
+static void line_add(WalSweep *sweep, const Lineage *line, Lsn from, Lsn to, const char *why)
+{
+    const uint64_t segment_bytes = line->segment_bytes;
+    for (size_t i = 0; i < line->count; i++) {
+        const LineagePart *const part = &line->parts[i];
+        const Lsn begin = lsn_max(from, part->begin), end = lsn_min(to, part->end);
+        if (begin.at >= end.at)
+            continue;
+        const bool is_open = end.at == LINEAGE_OPEN.at;
+        const Wanted wanted = {{.timeline = part->timeline,
+                                .first = begin.at / segment_bytes,
+                                .last = is_open ? WAL_WANTED_OPEN : (end.at - 1) / segment_bytes},
+                               why};
+        buf_add(&sweep->wanted, &wanted, sizeof wanted);
+        buf_add(&sweep->ranges, &wanted.range, sizeof wanted.range);
+    }
+}
+
+/* A backup of another branch can be rolled forward for as long as that branch is there. */
+static Err *committed_add(WalSweep *sweep, const StockBackup *backup)
+{
+    const Stock *const stock = &sweep->expiry->stock;
+    const BackupRecord *const record = &backup->record;
+    const char *const why = arena_textf(sweep->expiry->arena, "backup %s", record->label.text);
+    Lineage line = stock->production;
+    if (!backup->is_on_production)
+        TRY(lineage_load(&line, stock->repo, stock->generation, record->timeline, sweep->expiry->arena));
+    const Lsn end = backup->is_on_production || backup->is_given_up ? record->stop_lsn : LINEAGE_OPEN;
+    /* The record that the backup must reach may end right behind the border of a segment. */
+    line_add(sweep, &line, record->start_lsn, end.at == LINEAGE_OPEN.at ? end : (Lsn){end.at + 1}, why);
+    return NULL;
+}
+
+static Err *running_add(WalSweep *sweep, const StockBackup *backup)
+{
+    Lineage line;
+    const Stock *const stock = &sweep->expiry->stock;
+    if (!backup->entry.has_begin || !lsn_is_valid(backup->begin.start_lsn))
+        return NULL;
+    TRY(lineage_load(&line, stock->repo, stock->generation, backup->begin.timeline, sweep->expiry->arena));
+    line_add(
+        sweep, &line, backup->begin.start_lsn, LINEAGE_OPEN,
+        arena_textf(sweep->expiry->arena, "backup %s, begun and not committed", backup->entry.label.text));
+    return NULL;
+}
+
+static Err *wanted_find(WalSweep *sweep)
+{
+    Expiry *const expiry = sweep->expiry;
+    const Promises *const promises = &expiry->work->cluster->retention;
+    line_add(sweep, &expiry->stock.production, expiry->policy.wal_from, LINEAGE_OPEN,
+             promises->pitr_us ? "pitr" : "the last good backup");
+    for (size_t i = 0; i < expiry->stock.count; i++) {
+        const StockBackup *const backup = &expiry->stock.backups[i];
+        if (expire_is_due(expiry, i))
+            continue;
+        TRY(backup->entry.is_committed ? committed_add(sweep, backup) : running_add(sweep, backup));
+    }
+    return NULL;
+}
+
+/* ---- what was wanted ---- */
+
+static WalWantedList ranges_list(const WalSweep *sweep)
+{
+    return (WalWantedList){.ranges = (const WalWanted *)(const void *)sweep->ranges.data,
+                           .count = sweep->ranges.len / sizeof(WalWanted)};
+}
+
+static int64_t age_of(const Expiry *expiry, const HoldWalEntry *record)
+{
+    return expiry->store_now.us - record->stored.us;
+}
+
+/* Written down unless that was done a moment ago. Another expiry that takes the number says as much. */
+static Err *record_write(WalSweep *sweep)
+{
+    Expiry *const expiry = sweep->expiry;
+    const HoldList *const holds = &expiry->stock.holds;
+    const HoldWalEntry *const last = holds->wal_count ? &holds->wal[holds->wal_count - 1] : NULL;
+    const int64_t grace_us = expiry->work->cluster->expire_grace_us;
+    if (expiry->work->options.dry_run ||
+        (last && age_of(expiry, last) >= 0 && age_of(expiry, last) < grace_us / RECORDS_PER_GRACE))
+        return NULL;
+    const WalWantedList list = ranges_list(sweep);
+    Err *err = hold_wal_write(expiry->repo, &expiry->generation->root, last ? last->number + 1 : 1, &list);
+    if (err_is(err, ERR_EXISTS))
+        err_free(&err);
+    return err;
+}
+
+static Err *record_load(WalSweep *sweep, uint32_t number)
+{
+    WalWantedList list;
+    TRY(hold_wal_load(&list, sweep->expiry->repo, &sweep->expiry->generation->root, number,
+                      sweep->expiry->arena));
+    buf_add(&sweep->records, &list, sizeof list);
+    return NULL;
+}
+
+/* From the newest back to the first that is a grace old; those before it have had their day. Without one that old
+ * nothing may go yet. Order is that of the numbers, because a clock may have been wrong. */
+static Err *records_read(WalSweep *sweep)
+{
+    Expiry *const expiry = sweep->expiry;
+    const HoldList *const holds = &expiry->stock.holds;
+    const int64_t grace_us = expiry->work->cluster->expire_grace_us;
+    sweep->is_ripe = grace_us == 0; /* what is wanted now is what was wanted a grace ago */
+    for (size_t i = holds->wal_count; i-- > 0;) {
+        const HoldWalEntry *const record = &holds->wal[i];
+        if (!sweep->is_ripe)
+            TRY(record_load(sweep, record->number));
+        else if (!expiry->work->options.dry_run)
+            TRY(hold_wal_remove(expiry->repo, &expiry->generation->root, record->number));
+        sweep->is_ripe |= age_of(expiry, record) >= grace_us;
+    }
+    return NULL;
+}
+
+/* ---- what goes ---- */
+
+/* NULL: nothing wants it. */
+static const char *wanted_by(const WalSweep *sweep, Timeline timeline, uint64_t segment)
+{
+    const Wanted *const wanted = (const Wanted *)(const void *)sweep->wanted.data;
+    for (size_t i = 0; i < sweep->wanted.len / sizeof *wanted; i++) {
+        if (wal_wanted_has(&(WalWantedList){&wanted[i].range, 1}, timeline, segment))
+            return wanted[i].why;
+    }
+    return NULL;
+}
+
+static bool was_wanted(const WalSweep *sweep, Timeline timeline, uint64_t segment)
+{
+    const WalWantedList *const records = (const WalWantedList *)(const void *)sweep->records.data;
+    for (size_t i = 0; i < sweep->records.len / sizeof *records; i++) {
+        if (wal_wanted_has(&records[i], timeline, segment))
+            return true;
+    }
+    return false;
+}
+
+/* Does any byte of it belong to another branch than production? */
+static bool is_foreign(const Expiry *expiry, Timeline timeline, uint64_t segment)
+{
+    const Lineage *const production = &expiry->stock.production;
+    const LineagePart *const part = lineage_part(production, timeline);
+    const uint64_t begin = segment * production->segment_bytes, end = begin + production->segment_bytes;
+    return !part || end > part->end.at || end <= part->begin.at;
+}
+
+/* The segment to which an object belongs; false for history files and what is no WAL. */
+static bool segment_of(Timeline *timeline, uint64_t *segment, const Expiry *expiry, const char *key)
+{
+    WalName name;
+    WalTail tail;
+    const char *const last = strrchr(key, '/') + 1;
+    if (key_wal_tail_matches(&tail, last, expiry->generation->segment_bytes))
+        name = tail.name;
+    else if (!key_wal_matches(&name, last, expiry->generation->segment_bytes) ||
+             name.kind == WAL_NAME_HISTORY)
+        return false;
+    *timeline = name.timeline;
+    *segment = name.segment;
+    return text_starts(key, key_wal_prefix(&expiry->generation->root, name.timeline).text);
+}
+
+static Err *wal_see(void *arg, const ObjectEntry *object)
+{
+    WalSweep *const sweep = arg;
+    Expiry *const expiry = sweep->expiry;
+    Timeline timeline;
+    uint64_t segment;
+    if (!segment_of(&timeline, &segment, expiry, object->key))
+        return NULL;
+    const char *why = wanted_by(sweep, timeline, segment);
+    if (!why && is_foreign(expiry, timeline, segment) && !hold_is_given_up(&expiry->stock.holds, timeline))
+        why = "of another branch";
+    if (why) {
+        expire_note(expiry, object, EXPIRE_OBJECT_KEPT, why);
+    } else if (!sweep->is_ripe || was_wanted(sweep, timeline, segment)) {
+        expire_note(expiry, object, EXPIRE_OBJECT_LATER, "wanted until a short while ago");
+    } else {
+        buf_add(&sweep->keys, object->key, strlen(object->key) + 1);
+        expire_note(expiry, object, EXPIRE_OBJECT_REMOVED, "no promise and no backup wants it");
+    }
+    return NULL;
+}
+
+static Err *wal_remove(WalSweep *sweep)
+{
+    Expiry *const expiry = sweep->expiry;
+    TRY(store_list(expiry->repo->store, key_wal_root(&expiry->generation->root).text, (ListOpts){0}, wal_see,
+                   sweep));
+    for (size_t at = 0; at < sweep->keys.len && !expiry->work->options.dry_run;
+         at += strlen((const char *)sweep->keys.data + at) + 1)
+        TRY(store_remove(expiry->repo->store, (const char *)sweep->keys.data + at));
+    return NULL;
+}
+
+static bool is_readable(Expiry *expiry)
+{
+    if (!expiry->stock.fault)
+        return true;
+    report_warn(expiry->work->report, "expire/UNREADABLE", "no WAL is removed from the repository %s: %s",
+                expiry->repo->name, expiry->stock.fault);
+    report_hint(expiry->work->report, "what cannot be read may need it: \"pgstrata verify\" says more");
+    return false;
+}
+
+Err *expire_wal(Expiry *expiry)
+{
+    AUTO(wal_sweep_done) WalSweep sweep = {.expiry = expiry};
+    /* Without a good backup of the production branch it is all that there is; a person may still need it. */
+    if (expiry->work->options.backup || !expiry->policy.has_last || !is_readable(expiry))
+        return NULL;
+    TRY(wanted_find(&sweep));
+    TRY(record_write(&sweep));
+    Err *err = records_read(&sweep);
+    if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_UNSUPPORTED) || err_is(err, ERR_NOT_FOUND)) {
+        report_survived(expiry->work->report,
+                        err_doing(err, "no WAL is removed from the repository %s", expiry->repo->name));
+        return NULL;
+    }
+    TRY(err);
+    return wal_remove(&sweep);
+}
