@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/expire_show.h"
 #include "cli/local_time.h"
 #include "cli/watch.h"
 #include "conf/resolve.h"
@@ -100,5 +101,7 @@ Err *cmd_backup(CommandCall *call)
                     size_text(result.stored_bytes).text, local_time_text(result.stop_time).text);
     if (options.self_check && !options.dry_run)
         checked_tell(call->output, &result.checked);
+    if (!options.dry_run && !settings_flag(call->settings, OPT_NO_EXPIRE))
+        expire_after_backup(call, &cluster);
     return NULL;
 }

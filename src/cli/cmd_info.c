@@ -9,6 +9,7 @@
 #include "conf/resolve.h"
 #include "job/gap_watch.h"
 #include "os/user.h"
+#include "retention/policy.h"
 
 #include <inttypes.h>
 
@@ -17,7 +18,8 @@ const char *info_state_name(InfoBackupState state)
     static const char *const texts[] = {[INFO_BACKUP_GOOD] = "good",
                                         [INFO_BACKUP_BROKEN] = "broken",
                                         [INFO_BACKUP_INTERRUPTED] = "interrupted",
-                                        [INFO_BACKUP_DAMAGED] = "damaged"};
+                                        [INFO_BACKUP_DAMAGED] = "damaged",
+                                        [INFO_BACKUP_EXPIRED] = "expired"};
     return texts[state];
 }
 
@@ -76,6 +78,8 @@ static void show_backup_line(Output *output, const InfoBackup *backup)
     output_text(output, "    %s  %-4s  ", backup->label.text, backup_type_name(label_type(backup->label)));
     if (backup->state == INFO_BACKUP_INTERRUPTED)
         output_text(output, "interrupted or running, %s stored", size_text(backup->entry.stored_bytes).text);
+    else if (backup->state == INFO_BACKUP_EXPIRED)
+        output_text(output, "expired; others draw on %s of it", size_text(backup->entry.stored_bytes).text);
     else if (backup->state == INFO_BACKUP_DAMAGED)
         output_text(output, "DAMAGED: its record cannot be read");
     else
@@ -90,8 +94,11 @@ static void show_backup_line(Output *output, const InfoBackup *backup)
     if (record->bad_page_count)
         output_text(output, ", %" PRIu64 " BAD PAGE%s", record->bad_page_count,
                     record->bad_page_count == 1 ? "" : "S");
-    output_text(output, "%s%s\n", record->note && *record->note ? ", " : "",
-                record->note ? record->note : "");
+    output_text(output, "%s%s%s\n", record->note && *record->note ? ", " : "",
+                record->note ? record->note : "",
+                backup->is_condemned ? ", condemned"
+                : backup->is_pinned  ? ", pinned"
+                                     : "");
 }
 
 static void show_backups(Output *output, const Info *info)
@@ -228,14 +235,26 @@ static void show_draw(Output *output, const InfoDraw *draw)
                 draw->packs, draw->packs == 1 ? "" : "s", size_text(draw->stored_bytes).text, percent);
 }
 
-static void show_details(Output *output, const InfoBackup *backup, const InfoDetails *details)
+static void show_decisions(Output *output, const InfoBackup *backup, unsigned reasons)
+{
+    AUTO(buf_done) Buf kept = {0};
+    policy_reasons_text(&kept, reasons);
+    output_text(output, "  kept by   %s\n", reasons ? buf_text(&kept) : "nothing that was promised");
+    if (backup->is_pinned)
+        output_text(output, "  pinned    %s\n", *backup->pin_note ? backup->pin_note : "without a note");
+    if (!instant_is_none(backup->condemned))
+        output_text(output, "  condemned %s\n", local_time_text(backup->condemned).text);
+}
+
+static void show_details(Output *output, const InfoBackup *backup, unsigned reasons,
+                         const InfoDetails *details)
 {
     const BackupRecord *const record = &backup->record;
     output_text(output, "backup %s: %s, %s\n", backup->label.text,
                 backup_type_name(label_type(backup->label)), info_state_name(backup->state));
     if (backup->state == INFO_BACKUP_BROKEN && backup->missing.segment_bytes)
         output_text(output, "  missing   WAL %s\n", wal_name_text(backup->missing).text);
-    if (backup->state == INFO_BACKUP_INTERRUPTED || backup->state == INFO_BACKUP_DAMAGED) {
+    if (backup->state != INFO_BACKUP_GOOD && backup->state != INFO_BACKUP_BROKEN) {
         output_text(output, "  stored    %s in %" PRIu32 " packs\n",
                     size_text(backup->entry.stored_bytes).text, backup->entry.pack_count);
         return;
@@ -257,6 +276,7 @@ static void show_details(Output *output, const InfoBackup *backup, const InfoDet
                     details->tablespaces.links[i].path);
     if (*record->note)
         output_text(output, "  note      %s\n", record->note);
+    show_decisions(output, backup, reasons);
     if (record->bad_page_count)
         show_bad_pages(output, record);
 }
@@ -269,8 +289,9 @@ static Err *run_details(CommandCall *call, const ClusterOptions *cluster, const 
                         "\"pgstrata info\" lists the backups");
     InfoDetails details;
     TRY(info_details(&details, cluster, info, backup, call->arena));
-    show_details(call->output, backup, &details);
-    json_object_set_new(call->output->document, "backup", info_backup_json(backup, &details));
+    const unsigned reasons = info_reasons(info, &cluster->retention, call->arena)[backup - info->backups];
+    show_details(call->output, backup, reasons, &details);
+    json_object_set_new(call->output->document, "backup", info_backup_json(backup, reasons, &details));
     return NULL;
 }
 
@@ -296,7 +317,7 @@ static Err *cluster_info(CommandCall *call, const ClusterOptions *cluster, json_
         fresh_measure(&fresh, &ask, call->arena);
     }
     show_cluster(call->output, &info, &fresh);
-    info_json(to, &info, &fresh);
+    info_json(to, &info, info_reasons(&info, &cluster->retention, call->arena), &fresh);
     return NULL;
 }
 

@@ -45,6 +45,17 @@ const Command command_table[] = {
         "Prints the settings that count, each with its origin: command line, environment variable, file and line, or "
         "default. What is wrong with the configuration is told as by every other command.",
         .run = cmd_config_show, .set = FOR_CONFIG},
+    {"expire", "", "remove what no promise wants any more",
+        "Judges every backup by the promises of --retention, in each repository by what that one holds. What nothing wants is "
+        "condemned; what was condemned at least --expire-grace ago and is still not wanted is removed, with the packs on which no "
+        "other backup draws and the WAL that neither a promise nor a backup needs. The last good backup, pinned ones and those of "
+        "other branches stay; so do all timeline history files. It may be broken off at any time and run on several hosts at "
+        "once, beside backups: the next run goes on. It runs after every backup unless that is told --no-expire.\n"
+        "With --dry-run it says which promise keeps each backup, or why and when it goes; --verbose lists every object. With "
+        "--backup one backup is removed by hand, after the grace, although it was promised; the last good one and a pinned one "
+        "only with --force. With --drop-timeline the backups and the WAL that a timeline holds beside the production branch are "
+        "given up.",
+        .run = cmd_expire, .set = FOR_EXPIRE},
     {"help", "[COMMAND]", "show help, for one command or all",
         "Without a command lists the commands there are.",
         .run = cmd_help, .set = FOR_HELP, .words_max = 2},
@@ -54,6 +65,9 @@ const Command command_table[] = {
         "With the label of a backup, everything that is known about that one.\n"
         "Nothing is verified: that is what verify is for.",
         .run = cmd_info, .set = FOR_INFO, .words_max = 1},
+    {"pin", "BACKUP", "keep a backup whatever is promised",
+        "The backup stays, with the WAL that makes it consistent, until it is unpinned. --note says why; info shows it.",
+        .run = cmd_pin, .set = FOR_PIN, .words_min = 1, .words_max = 1},
     {"repo repair", "", "make good what verify finds damaged or missing",
         "Verifies every repository of the cluster whole and makes good what is damaged, or missing and needed: computes a part "
         "of an object anew where the rest proves it, copies the object from another repository that has it sound, or builds a "
@@ -86,6 +100,9 @@ const Command command_table[] = {
         "stored, and the mark of a copy is taken away. Use it when the old server is gone for good. Nothing in the archive is "
         "changed or removed.",
         .run = cmd_takeover, .set = FOR_TAKEOVER, .words_max = 1},
+    {"unpin", "BACKUP", "let a pinned backup expire as it was promised",
+        "Takes back what pin said. The next expire judges the backup by the promises alone.",
+        .run = cmd_unpin, .set = FOR_UNPIN, .words_min = 1, .words_max = 1},
     {"verify", "", "check every byte of the repositories",
         "Reads every object of every cluster, or of the one asked for, in each of its repositories and checks it; follows every backup to the last "
         "extent of its manifest and to the WAL it needs; names what is damaged or missing, what that breaks and what "

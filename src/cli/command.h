@@ -41,6 +41,9 @@ typedef struct Command {
 extern const Command command_table[];
 
 CommandFn cmd_backup;
+CommandFn cmd_expire;
+CommandFn cmd_pin;
+CommandFn cmd_unpin;
 CommandFn cmd_help;
 CommandFn cmd_version;
 CommandFn cmd_archive_get;

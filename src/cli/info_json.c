@@ -5,6 +5,7 @@
 #include "job/gap_watch.h"
 
 #include "cli/output.h"
+#include "retention/policy.h"
 
 static void set(json_t *to, const char *name, json_t *value)
 {
@@ -90,7 +91,21 @@ static void set_details(json_t *to, const InfoDetails *details)
     set(to, "tablespaces", tablespaces);
 }
 
-json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details)
+static void set_decisions(json_t *to, const InfoBackup *backup, unsigned reasons)
+{
+    json_t *const kept_by = json_array();
+    for (PolicyReason reason = 0; reason < POLICY_REASON_COUNT; reason++) {
+        if (reasons & 1U << reason)
+            json_array_append_new(kept_by, json_string(policy_reason_name(reason)));
+    }
+    set(to, "pinned", json_boolean(backup->is_pinned));
+    set_text(to, "pin_note", backup->pin_note);
+    set(to, "condemned", json_boolean(backup->is_condemned));
+    set_time(to, "condemned_since", backup->condemned);
+    set(to, "kept_by", kept_by);
+}
+
+json_t *info_backup_json(const InfoBackup *backup, unsigned reasons, const InfoDetails *details)
 {
     json_t *const json = json_object();
     set_text(json, "label", backup->label.text);
@@ -100,6 +115,7 @@ json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details)
         set_record(json, &backup->record);
     set_count(json, "stored_bytes", backup->entry.stored_bytes);
     set_segment(json, "missing_wal", backup->missing);
+    set_decisions(json, backup, reasons);
     if (details)
         set_details(json, details);
     return json;
@@ -273,11 +289,11 @@ static const char *status_of(const Info *info)
     return "gap";
 }
 
-void info_json(json_t *json, const Info *info, const Freshness *fresh)
+void info_json(json_t *json, const Info *info, const unsigned *reasons, const Freshness *fresh)
 {
     json_t *const backups = json_array();
     for (size_t i = 0; i < info->backup_count; i++)
-        json_array_append_new(backups, info_backup_json(&info->backups[i], NULL));
+        json_array_append_new(backups, info_backup_json(&info->backups[i], reasons[i], NULL));
     set_text(json, "status", status_of(info));
     set(json, "repositories", repos_json(info));
     set(json, "generations", generations_json(info));

@@ -10,9 +10,10 @@
 
 #include <jansson.h>
 
-const char *info_state_name(InfoBackupState state); /* "good", "broken", "interrupted", "damaged" */
+const char *
+info_state_name(InfoBackupState state); /* "good", "broken", "interrupted", "damaged", "expired" */
 
-/* Into the cluster's entry, which has its name. */
-void info_json(json_t *to, const Info *info, const Freshness *fresh);
+/* Into the cluster's entry, which has its name. `reasons`: info_reasons(). */
+void info_json(json_t *to, const Info *info, const unsigned *reasons, const Freshness *fresh);
 /* `details` may be NULL. */
-MUST json_t *info_backup_json(const InfoBackup *backup, const InfoDetails *details);
+MUST json_t *info_backup_json(const InfoBackup *backup, unsigned reasons, const InfoDetails *details);

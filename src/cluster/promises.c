@@ -119,3 +119,22 @@ Err *promises_parse(Promises *out, const char *text)
     *out = promises;
     return NULL;
 }
+
+int64_t promises_backup_age_max_us(const Promises *promises)
+{
+    const int64_t day_us = 24 * HOUR_US;
+    const struct {
+        uint32_t wanted;
+        int64_t length_us;
+    } periods[] = {{promises->daily, day_us},
+                   {promises->weekly, 7 * day_us},
+                   {promises->monthly, 31 * day_us},
+                   {promises->yearly, 366 * day_us}};
+    /* Without a promise for periods the habit of most: a backup a day. */
+    int64_t length_us = day_us;
+    for (size_t i = COUNT_OF(periods); i-- > 0;) {
+        if (periods[i].wanted)
+            length_us = periods[i].length_us;
+    }
+    return length_us + (length_us / 2 < day_us ? length_us / 2 : day_us);
+}

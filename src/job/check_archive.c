@@ -3,6 +3,7 @@
 
 /* The check's questions about what is stored, and about the room that is left. */
 #include "base/text.h"
+#include "job/info_details.h"
 #include "job/check_priv.h"
 #include "cluster/commit_note.h"
 #include "archive/freshness.h"
@@ -15,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOUR_US INT64_C(3600000000)
+#define DAY_US (24 * INT64_C(3600000000))
 
-enum { FREE_PERCENT_MIN = 5, FREE_SEGMENTS_MIN = 4, BACKUP_HOURS_MAX = 36 };
+enum { FREE_PERCENT_MIN = 5, FREE_SEGMENTS_MIN = 4 };
 #define FREE_BYTES_MIN (FREE_SEGMENTS_MIN * (UINT64_C(16) << 20)) /* of segments of the usual size */
 
 /* ---- room ---- */
@@ -152,11 +153,38 @@ static void backup_check(Check *check, const Info *info)
                 ERR(GAP, "the newest backup %s cannot be restored: WAL %s is missing", newest->label.text,
                     newest->missing.segment_bytes ? wal_name_text(newest->missing).text : "of its branch"),
                 "take a new backup now: pgstrata backup"));
-    else if (age > BACKUP_HOURS_MAX * HOUR_US)
-        check_warning(check, "backup", "is it still run? pgstrata backup", "the newest backup %s is %s old",
+    else if (age > promises_backup_age_max_us(&check->cluster->retention))
+        check_warning(check, "backup", "is it still run? pgstrata backup",
+                      "the newest backup %s is %s old, more than the promises of retention allow",
                       newest->label.text, age_text);
     else
         check_good(check, "backup", "%s, %s old, its WAL is complete", newest->label.text, age_text);
+}
+
+/* What a backup shares with older ones is lost with them: full-every bounds how long that goes on. */
+static void shared_check(Check *check, const Info *info)
+{
+    const InfoBackup *const newest = newest_backup(info);
+    const int64_t every_us = check->cluster->retention.full_every_us;
+    InfoDetails details = {.draw_count = 0};
+    Err *err = newest ? info_details(&details, check->cluster, info, newest, check->arena) : NULL;
+    if (err) {
+        check_fault(check, "shared", err);
+        return;
+    }
+    if (!details.draw_count)
+        return;
+    const BackupLabel oldest = details.draws[0].label;
+    const int64_t age_us = clock_now().us - label_time(oldest).us;
+    if (text_equal(oldest.text, newest->label.text))
+        check_good(check, "shared", "the newest backup stands by itself");
+    else if (every_us && age_us > every_us + DAY_US)
+        check_warning(check, "shared", "pgstrata backup --type full",
+                      "the newest backup rests on packs of %s, %s old; full-every is %s", oldest.text,
+                      duration_text(age_us).text, duration_text(every_us).text);
+    else
+        check_good(check, "shared", "the newest backup rests on packs of %s, %s old", oldest.text,
+                   duration_text(age_us).text);
 }
 
 static void gaps_check(Check *check, const Info *info)
@@ -230,6 +258,7 @@ void check_archive(Check *check)
     }
     freshness_check(check, &info);
     backup_check(check, &info);
+    shared_check(check, &info);
     gaps_check(check, &info);
     new_gaps_check(check);
     commits_check(check);

@@ -30,8 +30,12 @@ static Err *generations_read(Info *info, Repo *repo, Arena *arena)
 static void backup_read(InfoBackup *backup, const BackupEntry *entry, Repo *repo, const KeyRoot *root,
                         InfoReading *reading)
 {
-    *backup = (InfoBackup){
-        .label = entry->label, .entry = *entry, .state = INFO_BACKUP_INTERRUPTED, .to_time = INSTANT_NONE};
+    *backup = (InfoBackup){.label = entry->label,
+                           .entry = *entry,
+                           .state = entry->has_begin ? INFO_BACKUP_INTERRUPTED : INFO_BACKUP_EXPIRED,
+                           .to_time = INSTANT_NONE,
+                           .pin_note = "",
+                           .condemned = INSTANT_NONE};
     if (!entry->is_committed)
         return;
     BackupRecord record;
@@ -71,6 +75,7 @@ Err *info_of_generation(Info *out, const InfoAsk *ask, Report *report, Arena *ar
     TRY(backups_read(&backups, &info, ask->repo, &reading));
     TRY(info_timelines_read(&info, &reading));
     TRY(info_branches_read(&info, backups, &reading));
+    TRY(info_holds_read(backups, info.backup_count, &reading));
     *out = info;
     return NULL;
 }

@@ -31,6 +31,7 @@ typedef enum InfoBackupState {
     INFO_BACKUP_BROKEN,      /* WAL that it needs is missing: `missing`, unless it is on no known branch */
     INFO_BACKUP_INTERRUPTED, /* begun and never committed: running, or broken off */
     INFO_BACKUP_DAMAGED,     /* its record cannot be read */
+    INFO_BACKUP_EXPIRED,     /* removed but for packs on which others draw */
 } InfoBackupState;
 
 typedef struct InfoBackup {
@@ -40,8 +41,11 @@ typedef struct InfoBackup {
     BackupRecord record; /* of a committed one; zero else */
     WalName missing;
     bool is_on_production;
-    Lsn to_lsn;      /* of a good one: the end of its window; 0 else */
-    Instant to_time; /* the same in time, as InfoWindow has it */
+    Lsn to_lsn;                                /* of a good one: the end of its window; 0 else */
+    Instant to_time;                           /* the same in time, as InfoWindow has it */
+    bool is_pinned, is_condemned, is_given_up; /* the last: by hand, itself or its timeline */
+    const char *pin_note;                      /* "" for none */
+    Instant condemned;                         /* since when, by the store's time; none unless it is */
 } InfoBackup;
 
 typedef struct InfoTimeline {
@@ -118,6 +122,9 @@ typedef struct InfoAsk {
 
 /* Of one generation, which counts as today's; info->generations is left empty. */
 MUST Err *info_of_generation(Info *out, const InfoAsk *ask, Report *report, Arena *arena);
+
+/* Why each of info->backups stays: bits 1 << PolicyReason (retention/policy.h), 0 for one that no promise wants. */
+const unsigned *info_reasons(const Info *info, const Promises *promises, Arena *arena);
 
 /* NULL when there is none of that label. */
 const InfoBackup *info_backup(const Info *info, const char *label);

@@ -31,7 +31,7 @@ Err *info_details(InfoDetails *out, const ClusterOptions *cluster, const Info *i
                   Arena *arena)
 {
     InfoDetails details = {.draw_count = 0};
-    if (backup->state == INFO_BACKUP_INTERRUPTED || backup->state == INFO_BACKUP_DAMAGED) {
+    if (backup->state != INFO_BACKUP_GOOD && backup->state != INFO_BACKUP_BROKEN) {
         *out = details;
         return NULL;
     }

@@ -14,6 +14,8 @@ typedef struct InfoReading {
     Arena *arena;
 } InfoReading;
 
+/* Fills what was decided about the backups, which were judged before. */
+MUST Err *info_holds_read(InfoBackup *backups, size_t count, InfoReading *reading);
 /* Fills archive, timelines and production. */
 MUST Err *info_timelines_read(Info *info, InfoReading *reading);
 /* Fills windows, gaps and the archived end, and judges the committed `backups`, which are info->backups. */

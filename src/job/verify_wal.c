@@ -109,7 +109,8 @@ static Err *backups_judge(VerifyRun *run, const VerifyGeneration *generation, co
     for (size_t i = 0; i < info->backup_count; i++) {
         const InfoBackup *const known = &info->backups[i];
         VerifyBackup *const backup = backup_of(run, generation->generation.root.generation, known->label);
-        if (!backup || known->state == INFO_BACKUP_INTERRUPTED || known->state == INFO_BACKUP_DAMAGED)
+        if (!backup || known->state == INFO_BACKUP_INTERRUPTED || known->state == INFO_BACKUP_DAMAGED ||
+            known->state == INFO_BACKUP_EXPIRED)
             continue;
         if (known->state == INFO_BACKUP_BROKEN)
             TRY(broken_tell(run, backup, known));

@@ -46,7 +46,7 @@ typedef struct Place {
     const PolicyBackup *backup;
     unsigned *reasons;
     Instant earliest, latest;
-    Instant sure; /* no reading of it or before it that can be believed is later; NONE: it has none itself */
+    Instant sure; /* it certainly was no later than this */
 } Place;
 
 typedef struct Judging {
@@ -82,24 +82,33 @@ static Instant believed(Instant reading, Instant now)
     return reading.us > now.us ? INSTANT_NONE : reading;
 }
 
+/* What both clocks say of it, as far as that is possible; none: nothing. */
+static Instant own_reading(const PolicyBackup *backup, Instant now)
+{
+    return reading_max(believed(backup->stop_time, now), believed(backup->stored, now));
+}
+
 static void bounds_find(Judging *judging)
 {
     const Instant now = judging->ask->now;
-    Instant latest = INSTANT_NONE, sure = INSTANT_NONE, earliest = now;
+    Instant latest = INSTANT_NONE, before = INSTANT_NONE, earliest = now, sure = now;
     for (size_t i = 0; i < judging->count; i++) {
         Place *const place = &judging->places[i];
-        const PolicyBackup *const backup = place->backup;
-        const Instant own = reading_max(believed(backup->stop_time, now), believed(backup->stored, now));
-        latest = reading_max(latest, reading_max(backup->stop_time, backup->stored));
-        sure = reading_max(sure, own);
+        const Instant own = own_reading(place->backup, now);
+        latest = reading_max(latest, reading_max(place->backup->stop_time, place->backup->stored));
         place->latest = latest;
-        place->sure = instant_is_none(own) ? INSTANT_NONE : sure;
+        /* A clock that shows less than it did before had been set back: how far is not known. */
+        place->sure = own.us < before.us ? INSTANT_NONE : own;
+        before = reading_max(before, own);
     }
     for (size_t i = judging->count; i-- > 0;) {
         Place *const place = &judging->places[i];
         earliest = reading_min(earliest, reading_min(place->backup->stop_time, place->backup->stored));
         place->earliest = earliest;
         place->latest = reading_max(place->latest, earliest);
+        if (!instant_is_none(place->sure))
+            sure = place->sure;
+        place->sure = sure;
     }
 }
 
@@ -151,20 +160,25 @@ static Instant time_by(Clock clock, const Place *place)
     }
 }
 
-/* The last one of each of the newest `wanted` periods. A period is left where the clock shows another one: one that was
- * set in between may show the same day twice, and then it was another day. */
+/* The last one of each of the newest `wanted` periods. Where the clock was set back between two backups, the older one may
+ * be of another period whatever it shows: it stays too, and takes no other period's place. */
 static void periods_keep(Judging *judging, PolicyReason reason, uint32_t wanted, Clock clock,
                          bool with_broken)
 {
-    int64_t period = INT64_MAX;
+    int64_t period = INT64_MAX, later_us = INT64_MAX;
     for (size_t i = judging->count; i-- > 0 && wanted;) {
         Place *const place = &judging->places[i];
-        const int64_t own = period_of(reason, time_by(clock, place));
-        if (!is_candidate(place, with_broken) || own == period)
+        const Instant time = time_by(clock, place);
+        const int64_t own = period_of(reason, time);
+        if (!is_candidate(place, with_broken))
+            continue;
+        const bool was_set_back = time.us > later_us;
+        later_us = time.us;
+        if (own == period && !was_set_back)
             continue;
         *place->reasons |= 1U << reason;
         period = own;
-        wanted--;
+        wanted -= !was_set_back;
     }
 }
 
@@ -205,7 +219,7 @@ static void pitr_keep(Judging *judging)
     bool is_found = false;
     while (first > 0 && !is_found) {
         const Place *const place = &judging->places[--first];
-        is_found = is_candidate(place, false) && !instant_is_none(place->sure) && place->sure.us <= begin_us;
+        is_found = is_candidate(place, false) && place->sure.us <= begin_us;
     }
     for (size_t i = first; i < judging->count; i++) {
         if (is_candidate(&judging->places[i], true))

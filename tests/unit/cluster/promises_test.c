@@ -66,6 +66,24 @@ static void test_promises_parse__finds_the_word_that_was_meant(void **state)
     err_free(&err);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_promises_parse__reads_all_of_them),
+static int64_t age_max_hours(const char *text)
+{
+    Promises promises;
+    ASSERT_OK(promises_parse(&promises, text));
+    return promises_backup_age_max_us(&promises) / (day_us / 24);
+}
+
+static void test_promises_backup_age_max__follows_the_shortest_period(void **state)
+{
+    (void)state;
+    assert_int_equal(age_max_hours("pitr 7d, daily 7, weekly 4"), 36);
+    assert_int_equal(age_max_hours("pitr 7d, weekly 4, yearly 1"), 8 * 24);
+    assert_int_equal(age_max_hours("monthly 4"), 32 * 24);
+    assert_int_equal(age_max_hours("yearly 4"), 367 * 24);
+    assert_int_equal(age_max_hours("pitr 7d"), 36);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_promises_backup_age_max__follows_the_shortest_period),
+          cmocka_unit_test(test_promises_parse__reads_all_of_them),
           cmocka_unit_test(test_promises_parse__names_the_wrong_word),
           cmocka_unit_test(test_promises_parse__finds_the_word_that_was_meant))

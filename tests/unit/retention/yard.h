@@ -40,9 +40,10 @@ typedef struct YardPack {
 typedef struct YardBackup {
     BackupLabel label;
     uint32_t timeline;
-    uint64_t start, stop; /* LSN */
-    int64_t true_us;      /* when it really ended */
+    uint64_t start, stop;      /* LSN */
+    int64_t begun_us, true_us; /* when it really began and ended */
     bool is_committed, is_pinned, is_given_up;
+    bool is_gone; /* its commit was seen to be missing: it does not come back */
     YardPack draws[YARD_DRAWS_MAX];
     size_t draw_count;
     uint32_t own_packs;
@@ -68,6 +69,7 @@ typedef struct Yard {
     int64_t true_us, begin_us; /* what time it really is, and was */
     int64_t clock_off_us;      /* of the store and the host that expires */
     int64_t server_off_us;     /* of the server, beside the one above */
+    int64_t week;              /* in which the clocks were last looked after */
     uint64_t seed;
 } Yard;
 
@@ -164,7 +166,7 @@ static inline const YardBackup *yard_parent(Yard *yard)
     for (size_t i = yard->count; i-- > 0;) {
         const YardBackup *const backup = &yard->backups[i];
         ObjectInfo info;
-        bool is_usable = backup->is_committed && backup->timeline == yard->production;
+        bool is_usable = backup->is_committed && !backup->is_gone && backup->timeline == yard->production;
         for (size_t j = 0; j < count; j++)
             is_usable &= !text_equal(condemned[j].text, backup->label.text);
         Err *err = store_stat(&info, yard->repo->store,
@@ -185,6 +187,7 @@ static inline YardBackup *yard_begin(Yard *yard, const YardBackup *parent)
     BackupLabel may[YARD_DRAWS_MAX + 1];
     size_t may_count = 0;
     *backup = (YardBackup){.timeline = yard->production,
+                           .begun_us = yard->true_us,
                            .start = yard->timelines[yard->production].next_segment * SEGMENT_BYTES + 0x28};
     for (size_t i = 0; parent && i < parent->draw_count; i++)
         may[may_count++] = parent->draws[i].label;
@@ -322,7 +325,7 @@ static inline uint64_t yard_tip(const Yard *yard, uint32_t timeline)
 static inline bool yard_restores(const Yard *yard, const YardBackup *backup)
 {
     const KeyRoot *const root = &yard->generation.root;
-    bool does = yard_has(yard, key_backup_object(root, backup->label, "backup")) &&
+    bool does = !backup->is_gone && yard_has(yard, key_backup_object(root, backup->label, "backup")) &&
                 yard_has(yard, key_backup_object(root, backup->label, "packs"));
     for (size_t i = 0; i < backup->draw_count && does; i++)
         does = yard_has(yard, key_pack(root, backup->draws[i].label, backup->draws[i].pack));
@@ -330,13 +333,14 @@ static inline bool yard_restores(const Yard *yard, const YardBackup *backup)
 }
 
 /* A commit that is there can be restored: nothing is half a backup. */
-static inline void yard_check_commits(const Yard *yard)
+static inline void yard_check_commits(Yard *yard)
 {
     for (size_t i = 0; i < yard->count; i++) {
-        const YardBackup *const backup = &yard->backups[i];
-        if (backup->is_committed &&
-            yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup")) &&
-            !yard_restores(yard, backup))
+        YardBackup *const backup = &yard->backups[i];
+        if (!backup->is_committed || backup->is_gone)
+            continue;
+        backup->is_gone = !yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup"));
+        if (!backup->is_gone && !yard_restores(yard, backup))
             fail_msg("backup %s is there and cannot be restored", backup->label.text);
     }
 }
@@ -414,7 +418,7 @@ static inline void yard_check_others(const Yard *yard)
         fail_msg("the last good backup %s cannot be restored to the end", last->label.text);
 }
 
-static inline void yard_check(const Yard *yard)
+static inline void yard_check(Yard *yard)
 {
     yard_check_commits(yard);
     yard_check_periods(yard, yard->cluster.retention.daily, DAY_US, 0);

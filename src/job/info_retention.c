@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: PostgreSQL
+ * Copyright (c) 2026, the pgstrata authors */
+
+/* What was decided about the backups of info, and which promises keep them. */
+#include "base/text.h"
+#include "job/info_priv.h"
+#include "os/clock.h"
+#include "repo/hold.h"
+#include "retention/policy.h"
+
+Err *info_holds_read(InfoBackup *backups, size_t count, InfoReading *reading)
+{
+    HoldList holds;
+    TRY(hold_list(&holds, reading->repo, &reading->generation->root, reading->arena));
+    for (size_t i = 0; i < count; i++) {
+        InfoBackup *const backup = &backups[i];
+        const Hold *const pin = hold_find(&holds, HOLD_PINS, backup->label.text);
+        const Hold *const fate = hold_find(&holds, HOLD_FATES, backup->label.text);
+        backup->is_pinned = hold_is_pinned(&holds, backup->label);
+        backup->is_condemned = hold_is_condemned(&holds, backup->label);
+        backup->condemned = backup->is_condemned && !fate->fault ? fate->stored : INSTANT_NONE;
+        backup->pin_note = backup->is_pinned && pin && !pin->fault ? pin->note : "";
+        backup->is_given_up = (backup->is_condemned && !fate->fault && fate->by != HOLD_BY_RULE) ||
+                              (backup->state == INFO_BACKUP_GOOD && !backup->is_on_production &&
+                               hold_is_given_up(&holds, backup->record.timeline));
+    }
+    return NULL;
+}
+
+static PolicyAsk policy_ask(const Info *info, const Promises *promises, Arena *arena)
+{
+    PolicyBackup *const backups = arena_alloc(arena, info->backup_count * sizeof *backups);
+    size_t count = 0;
+    for (size_t i = 0; i < info->backup_count; i++) {
+        const InfoBackup *const backup = &info->backups[i];
+        if (backup->state != INFO_BACKUP_GOOD && backup->state != INFO_BACKUP_BROKEN)
+            continue;
+        backups[count++] = (PolicyBackup){.label = backup->label,
+                                          .start_lsn = backup->record.start_lsn,
+                                          .stop_lsn = backup->record.stop_lsn,
+                                          .start_time = backup->record.start_time,
+                                          .stop_time = backup->record.stop_time,
+                                          .stored = backup->entry.committed,
+                                          .is_on_production = backup->is_on_production,
+                                          .is_good = backup->state == INFO_BACKUP_GOOD,
+                                          .is_pinned = backup->is_pinned,
+                                          .is_given_up = backup->is_given_up};
+    }
+    return (PolicyAsk){.backups = backups, .count = count, .promises = *promises, .now = clock_now()};
+}
+
+const unsigned *info_reasons(const Info *info, const Promises *promises, Arena *arena)
+{
+    Policy policy;
+    const PolicyAsk ask = policy_ask(info, promises, arena);
+    unsigned *const reasons = arena_alloc(arena, info->backup_count * sizeof *reasons);
+    policy_judge(&policy, &ask, arena);
+    for (size_t i = 0, at = 0; i < info->backup_count; i++) {
+        if (at < ask.count && text_equal(ask.backups[at].label.text, info->backups[i].label.text))
+            reasons[i] = policy.reasons[at++];
+    }
+    return reasons;
+}
