@@ -119,12 +119,13 @@ static bool is_condemned(const Expiry *expiry, size_t at)
     return hold_is_condemned(&expiry->stock.holds, expiry->stock.backups[at].entry.label);
 }
 
-/* Has the grace passed since it was condemned? */
+/* Has the grace passed since it was condemned? One of no length has, although the store's time was asked before. */
 static bool is_ripe(const Expiry *expiry, const Hold *fate)
 {
+    const int64_t grace_us = expiry->work->cluster->expire_grace_us;
     return hold_says(fate, HOLD_REMOVING) ||
            (hold_says(fate, HOLD_CONDEMNED) &&
-            expiry->store_now.us - fate->stored.us >= expiry->work->cluster->expire_grace_us);
+            (!grace_us || expiry->store_now.us - fate->stored.us >= grace_us));
 }
 
 bool expire_is_due(const Expiry *expiry, size_t at)
