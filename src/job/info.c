@@ -72,10 +72,11 @@ Err *info_of_generation(Info *out, const InfoAsk *ask, Report *report, Arena *ar
                            .report = report,
                            .arena = arena};
     InfoBackup *backups;
+    TRY(info_holds_read(&reading));
     TRY(backups_read(&backups, &info, ask->repo, &reading));
     TRY(info_timelines_read(&info, &reading));
     TRY(info_branches_read(&info, backups, &reading));
-    TRY(info_holds_read(backups, info.backup_count, &reading));
+    info_holds_apply(backups, info.backup_count, &reading);
     *out = info;
     return NULL;
 }

@@ -75,7 +75,7 @@ typedef struct InfoGap {
     uint64_t segments;
     const BackupLabel *breaks; /* backups that cannot be restored for it */
     size_t break_count;
-    bool is_harmless; /* breaks no backup, and no good one begins before it: no restore would read that WAL */
+    bool is_harmless; /* breaks no backup; and no good one begins before it, or it has expired */
 } InfoGap;
 
 typedef struct InfoGeneration {

@@ -192,7 +192,8 @@ static void gap_add(BranchLook *look, const WalWindow *window)
         .segments = last - first + 1,
         .breaks = (const BackupLabel *)(const void *)arena_bytes(look->reading->arena, buf_span(&breaks)).ptr,
         .break_count = breaks.len / sizeof(BackupLabel),
-        .is_harmless = !is_passed && !breaks.len};
+        .is_harmless =
+            !breaks.len && (!is_passed || info_wal_expired(look->reading, &look->lineage, first, last))};
     buf_add(look->gaps, &gap, sizeof gap);
 }
 
