@@ -130,7 +130,8 @@ static void warnings_take(Report *to, const Report *from)
 {
     for (size_t i = 0; i < from->count; i++) {
         const Notice *const notice = &from->notices[i];
-        if (notice->level == NOTICE_NOTE)
+        /* A host whose key may not remove leaves that to another one. */
+        if (notice->level == NOTICE_NOTE || notice->class == ERR_DENIED)
             report_note(to, notice->code, "%s", notice->text);
         else
             report_warn(to, notice->code, "%s", notice->text);

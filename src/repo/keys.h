@@ -71,7 +71,7 @@ Key key_hold_prefix(const KeyRoot *root);
 Key key_hold(const KeyRoot *root, const char *folder, const char *name, uint32_t number);
 /* "…/hold/pin/20261121-083000F.", with which all numbers of a name begin; with a `name` of "" "…/hold/wal/". */
 Key key_hold_stem(const KeyRoot *root, const char *folder, const char *name);
-Key key_hold_clock(const KeyRoot *root, uint64_t random); /* "…/hold/clock/0123456789abcdef" */
+Key key_hold_clock(const KeyRoot *root, uint64_t random);  /* "…/hold/clock/0123456789abcdef" */
 Key key_hold_gone(const KeyRoot *root, BackupLabel label); /* "…/hold/gone/20261121-083000F" */
 
 /* Where the damaged object `key` of this generation is set aside: "…/quarantine/backup/…/pack-000001.01234567", the digits
