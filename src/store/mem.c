@@ -177,7 +177,7 @@ static bool list_next(ObjectEntry *out, char *last, MemStore *self, const char *
     lock_take(&self->lock);
     bool is_found = false;
     for (const Object *at = self->first; at && !is_found; at = at->next) {
-        if (!text_starts(at->key, prefix))
+        if (strcmp(at->key, last) <= 0 || !text_starts(at->key, prefix))
             continue;
         const char *const slash = opts.one_level ? strchr(at->key + strlen(prefix), '/') : NULL;
         const int len = slash ? (int)(slash - at->key) + 1 : (int)strlen(at->key);
