@@ -9,6 +9,7 @@
 #include "backup/backup.h"
 #include "job/gap_watch.h"
 #include "os/user.h"
+#include "retention/full_due.h"
 
 #include <string.h>
 
@@ -70,18 +71,30 @@ static void rehearsal_tell(Output *output, const BackupResult *result)
                     result->files == 1 ? "" : "s");
 }
 
+/* Where no type was asked for: a full one when full-every wants it, else what the changes need. */
+static Err *type_choose(BackupType *out, CommandCall *call, const ClusterOptions *cluster)
+{
+    const OptionValue type = settings_get(call->settings, OPT_TYPE, NULL).value;
+    FullDue due = {.is_due = false};
+    if (!type.text)
+        TRY(full_due_ask(&due, cluster, call->arena));
+    if (due.is_due)
+        report_note(call->report, "backup/FULL_DUE", "a full backup is due: %s", due.why);
+    *out = type.text ? (BackupType)type.number : due.is_due ? BACKUP_FULL : BACKUP_INCR;
+    return NULL;
+}
+
 Err *cmd_backup(CommandCall *call)
 {
     ClusterOptions cluster;
     TRY(conf_cluster(&cluster, call->settings, call->arena));
-    const OptionValue type = settings_get(call->settings, OPT_TYPE, NULL).value;
-    const BackupOptions options = {.type = type.text ? (BackupType)type.number : BACKUP_INCR,
-                                   .offline = settings_flag(call->settings, OPT_OFFLINE),
-                                   .dry_run = settings_flag(call->settings, OPT_DRY_RUN),
-                                   .self_check = settings_flag(call->settings, OPT_SELF_CHECK),
-                                   .note = settings_text(call->settings, OPT_NOTE, NULL)};
+    BackupOptions options = {.offline = settings_flag(call->settings, OPT_OFFLINE),
+                             .dry_run = settings_flag(call->settings, OPT_DRY_RUN),
+                             .self_check = settings_flag(call->settings, OPT_SELF_CHECK),
+                             .note = settings_text(call->settings, OPT_NOTE, NULL)};
     if (cluster.pgdata)
         TRY(user_become_owner(cluster.pgdata));
+    TRY(type_choose(&options.type, call, &cluster));
     BackupResult result = {0};
     AUTO(watch_end) Watch watch = {.progress = {.phase = ""}};
     TRY(watch_begin(&watch, call));

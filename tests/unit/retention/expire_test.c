@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "unit.h"
 
+#include "retention/full_due.h"
 #include "retention/yard.h"
 
 static const ExpireBackup *row_of(const ExpireResult *result, const YardBackup *backup)
@@ -439,7 +440,30 @@ static void test_expire__whatever_call_fails_the_promises_hold_and_the_next_run_
     }
 }
 
-UNIT_MAIN(cmocka_unit_test(test_expire__condemns_then_waits_then_removes),
+/* ---- full-every ---- */
+
+static void test_full_due__follows_what_the_repository_holds(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    AUTO(arena_free) Arena *arena = arena_new();
+    FullDue due;
+    yard_open(&yard, "daily 2, full-every 3d", DAY_US);
+    ASSERT_OK(full_due_in(&due, yard.set, &yard.cluster, arena));
+    assert_true(due.is_due);
+    const YardBackup *const full = yard_backup(&yard, NULL);
+    yard_wait(&yard, DAY_US);
+    yard_backup(&yard, full);
+    ASSERT_OK(full_due_in(&due, yard.set, &yard.cluster, arena));
+    assert_false(due.is_due);
+    yard_wait(&yard, 2 * DAY_US);
+    ASSERT_OK(full_due_in(&due, yard.set, &yard.cluster, arena));
+    assert_true(due.is_due);
+    assert_non_null(strstr(due.why, full->label.text));
+}
+
+UNIT_MAIN(cmocka_unit_test(test_full_due__follows_what_the_repository_holds),
+          cmocka_unit_test(test_expire__condemns_then_waits_then_removes),
           cmocka_unit_test(test_expire__a_dry_run_says_it_and_changes_nothing),
           cmocka_unit_test(test_expire__what_a_promise_wants_again_is_reprieved),
           cmocka_unit_test(test_expire__wal_waits_for_the_grace_too),
