@@ -27,7 +27,7 @@
 typedef enum RepairHow { REPAIR_LEFT, REPAIR_MENDED, REPAIR_COPIED, REPAIR_REBUILT } RepairHow;
 
 typedef struct RepairDeed {
-    const char *repo;
+    const char *repo; /* its name; these texts are in the arena */
     const char *key;
     RepairHow how;
     bool was_missing;

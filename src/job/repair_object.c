@@ -272,7 +272,7 @@ static Err *copy_try(RepairDeed *deed, const RepairTask *task)
         return NULL;
     TRY(replace_with_copy(task, from));
     deed->how = REPAIR_COPIED;
-    deed->from = from->repo->name;
+    deed->from = arena_text(task->repair->arena, from->repo->name);
     return NULL;
 }
 
@@ -286,7 +286,7 @@ static Err *heal(RepairDeed *deed, const RepairTask *task)
 Err *repair_object(RepairDeed *out, const RepairTask *task)
 {
     Arena *const arena = task->repair->arena;
-    RepairDeed deed = {.repo = site_of(task)->repo->name,
+    RepairDeed deed = {.repo = arena_text(arena, site_of(task)->repo->name),
                        .key = arena_text(arena, task->key),
                        .was_missing = task->is_missing,
                        .from = ""};

@@ -62,6 +62,13 @@ const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number)
     return NULL;
 }
 
+/* Who removes a backup has condemned it before; the word stays until nothing is left of it. */
+bool verify_is_removed(const VerifyRun *run, uint32_t generation, BackupLabel label)
+{
+    const VerifyGeneration *const of = verify_generation(run, generation);
+    return of && hold_is_condemned(&of->holds, label);
+}
+
 /* What stands at the root: the repository's object, keys, clusters. Anything else does not belong there. */
 static Err *root_entry(void *arg, const ObjectEntry *entry)
 {
@@ -105,6 +112,7 @@ static Err *generations_read(VerifyRun *run)
         uint32_t number;
         memcpy(&number, numbers.data + i * sizeof number, sizeof number);
         TRY(key_root_make(&root, cluster, number));
+        TRY(hold_list(&list[i].holds, run->repo, &root, run->arena));
         TRY(backup_list(&list[i].backups, &list[i].backup_count, run->repo, &root, run->arena));
         Err *err = generation_load(generation, run->repo, &root);
         list[i].is_known = !err;
@@ -174,11 +182,12 @@ static Err *vanished_tell(VerifyRun *run)
 {
     for (size_t i = 0; i < run->notes.count && !run->scope.is_limited; i++) {
         const CommitNote *const note = &run->notes.notes[i];
-        Err *const err = is_listed(run, note) ? NULL : commit_note_check(note, run->repo);
+        if (is_listed(run, note) || verify_is_removed(run, note->root.generation, note->label))
+            continue;
+        Err *const err = commit_note_check(note, run->repo);
         if (!err)
             continue;
         TRY(verify_found(run, err));
-        verify_lost(run, key_backup_object(&note->root, note->label, "backup").text, CONTAINER_BACKUP, true);
         const VerifyBackup backup = {.repo = arena_text(run->arena, run->repo->name),
                                      .generation = note->root.generation,
                                      .label = note->label,

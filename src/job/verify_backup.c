@@ -215,9 +215,16 @@ static Err *uncommitted_tell(VerifyState *state, VerifyRun *run, const KeyRoot *
                              const BackupEntry *entry)
 {
     const CommitNote *const note = commit_note_find(&run->notes, root->generation, entry->label);
-    if (note) {
+    if (verify_is_removed(run, root->generation, entry->label) &&
+        !is_drawn_on(run, root->generation, entry->label)) {
+        report_note(&run->found, "verify/REMOVED", "backup %s was condemned; %s of it are still there",
+                    entry->label.text, size_text(entry->stored_bytes).text);
+        return NULL;
+    }
+    if (note && !verify_is_removed(run, root->generation, entry->label)) {
         *state = VERIFY_DAMAGED;
-        verify_lost(run, key_backup_object(root, entry->label, "backup").text, CONTAINER_BACKUP, true);
+        if (entry->has_begin && entry->has_packs) /* all but the commit is there */
+            verify_lost(run, key_backup_object(root, entry->label, "backup").text, CONTAINER_BACKUP, true);
         return verify_found(run, commit_note_check(note, run->repo));
     }
     if (entry->has_begin) {

@@ -10,6 +10,7 @@
 #include "job/verify_object.h"
 #include "job/verify_seen.h"
 #include "repo/backup_set.h"
+#include "repo/hold.h"
 
 typedef struct VerifyGeneration {
     Generation generation; /* without is_known only its root is set, and the common segment size */
@@ -17,6 +18,7 @@ typedef struct VerifyGeneration {
     /* Listed before the objects: every pack of a backup that was committed by then is seen after it. */
     const BackupEntry *backups;
     size_t backup_count;
+    HoldList holds; /* listed before the backups */
 } VerifyGeneration;
 
 /* A pack that is there. */
@@ -108,6 +110,8 @@ typedef struct DrawnLabel {
 MUST Err *verify_found(VerifyRun *run, Err *err);
 /* For pools: has the user asked to stop? */
 bool verify_stop_asked(void);
+/* Is a backup that lacks its commit one that was removed on purpose? */
+bool verify_is_removed(const VerifyRun *run, uint32_t generation, BackupLabel label);
 const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number); /* NULL when unknown */
 /* NULL when the pack is not there. Only after verify_objects(). */
 const PackSeen *verify_pack(const VerifyRun *run, uint32_t generation, BackupLabel label, uint32_t pack);

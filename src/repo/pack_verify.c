@@ -102,7 +102,7 @@ static Err *run_next(PageSink *sink)
     if (!judge || !judge->version || !sink->run.path[0])
         return NULL;
     const PgdataPath kind = pgdata_path_classify(sink->run.path, judge->version);
-    sink->is_relation = kind.kind == PGDATA_RELATION;
+    sink->is_relation = kind.kind == PGDATA_RELATION && !sink->run.is_damaged; /* its writer knew */
     sink->fork_block = (uint32_t)(sink->run.file_offset / PAGE_BYTES);
     if (sink->is_relation)
         sink->fork_block += kind.relation.segment * judge->segment_blocks;

@@ -100,6 +100,7 @@ typedef struct FakeBackup {
     const BadPage *bad;
     size_t bad_listed, bad_count;
     bool has_no_checksums;
+    bool is_damaged; /* marked so in the pack */
 } FakeBackup;
 
 static inline void put_fake_backup(Repo *repo, const char *text, const FakeBackup *fake)
@@ -119,7 +120,10 @@ static inline void put_fake_backup(Repo *repo, const char *text, const FakeBacku
     ASSERT_OK(pack_writer_new(&packs, &spec));
     PackPlace a, b;
     ASSERT_OK(pack_add(&a, packs,
-                       &(PackRun){.path = "base/1/1259", .file_bytes = fake->pages.len, .is_complete = true},
+                       &(PackRun){.path = "base/1/1259",
+                                  .file_bytes = fake->pages.len,
+                                  .is_damaged = fake->is_damaged,
+                                  .is_complete = true},
                        fake->pages));
     ASSERT_OK(pack_add(&b, packs,
                        &(PackRun){.path = "base/1/PG_VERSION", .file_bytes = 3, .is_complete = true},

@@ -71,6 +71,18 @@ static void test_verify__excuses_pages_that_the_backup_lists(void **state)
     assert_int_equal(scene.report.count, 0);
 }
 
+/* Of a backup that was never committed only its packs tell which pages were bad. */
+static void test_verify__excuses_runs_that_the_pack_marks(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    PageScene bad;
+    pages_make(&bad, BEFORE);
+    bad.fake.is_damaged = true;
+    backup_look(&scene, &bad.fake);
+    assert_int_equal(scene.report.count, 0);
+}
+
 static void test_verify__is_not_content_with_another_page_on_the_list(void **state)
 {
     (void)state;
@@ -186,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_verify__finds_a_page_that_its_backup_did_not_tell_of),
         cmocka_unit_test(test_verify__excuses_a_page_that_replay_writes_again),
         cmocka_unit_test(test_verify__excuses_pages_that_the_backup_lists),
+        cmocka_unit_test(test_verify__excuses_runs_that_the_pack_marks),
         cmocka_unit_test(test_verify__is_not_content_with_another_page_on_the_list),
         cmocka_unit_test(test_verify__passes_over_pages_beyond_the_list),
         cmocka_unit_test(test_verify__asks_for_no_checksum_where_there_is_none),

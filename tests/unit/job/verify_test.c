@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "os/folder.h"
 #include "repo/container_layout.h"
+#include "repo/hold.h"
 #include "store/faulty.h"
 
 static void test_verify__finds_nothing_in_a_good_repository(void **state)
@@ -465,6 +466,24 @@ static void test_verify__says_from_when_to_when_a_backup_restores(void **state)
     assert_true(scene.result.backups[0].to_time.us < whole.to_time.us);
 }
 
+/* Another host may remove what this one has made, and this one's notes do not know. */
+static void test_verify__takes_a_condemned_backup_for_removed(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const KeyRoot *const root = &unit_generation.root;
+    (void)commit_remember(&scene);
+    const Hold fate = hold_next(HOLD_FATES, LABEL, HOLD_CONDEMNED, NULL);
+    ASSERT_OK(hold_write(scene.repo, root, &fate));
+    static const char *const parts[] = {"backup", "packs", "pack-000001", "begin"};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        ASSERT_OK(store_remove(scene.repo->store, key_backup_object(root, label_of(LABEL), parts[i]).text));
+        look(&scene);
+        assert_false(scene.report.has_level[NOTICE_FAULT]);
+        assert_false(scene.report.has_level[NOTICE_WARNING]);
+    }
+}
+
 /* A backup that was deleted leaves the packs that others draw on: they are no orphans and no damage. */
 static void test_verify__tells_shared_packs_from_orphans(void **state)
 {
@@ -509,6 +528,7 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__takes_a_gap_that_breaks_no_backup_for_a_warning),
           cmocka_unit_test(test_verify__notes_a_gap_before_the_first_backup),
           cmocka_unit_test(test_verify__says_from_when_to_when_a_backup_restores),
+          cmocka_unit_test(test_verify__takes_a_condemned_backup_for_removed),
           cmocka_unit_test(test_verify__tells_shared_packs_from_orphans),
           cmocka_unit_test(test_verify__tells_interruption_and_strangers_from_damage),
           cmocka_unit_test(test_verify__finds_wal_of_another_cluster),
