@@ -117,26 +117,27 @@ static Err *tail_check(VerifyRun *run, const Unit *unit)
     return tail_compare(run, unit, root);
 }
 
-static Err *wal_check(VerifyRun *run, const Unit *unit)
+/* A second .partial has a key of its own, by which facts cannot be asked; nor can they without a generation. */
+static bool has_facts(const VerifyGeneration *generation, const Unit *unit)
+{
+    return generation && generation->is_known &&
+           text_equal(unit->key.text, key_wal(&generation->generation.root, unit->object.wal).text);
+}
+
+static Err *wal_check(ContainerSummary *summary, VerifyRun *run, const Unit *unit)
 {
     const VerifyGeneration *const there = verify_generation(run, unit->object.generation);
-    if (!there || !there->is_known)
-        return NULL;
+    const ContainerExpect expect = {.kind = unit->object.kind, .name = key_object_name(unit->key.text)};
+    if (!has_facts(there, unit))
+        return container_verify(summary, run->repo->store, unit->key.text, &expect);
     const Generation *const generation = &there->generation;
-    /* A second .partial has a key of its own, by which facts cannot be asked. */
-    if (!text_equal(unit->key.text, key_wal(&generation->root, unit->object.wal).text))
-        return NULL;
     WalFacts facts;
-    TRY(wal_object_facts(&facts, run->repo->store, &generation->root, unit->object.wal));
+    TRY(wal_object_check(&facts, summary, run->repo->store, &generation->root, unit->object.wal));
     TRY(facts_check(&facts, generation));
-    if (unit->object.kind != CONTAINER_WAL)
-        return NULL;
-    if (facts.plain_bytes != generation->segment_bytes)
+    if (unit->object.kind == CONTAINER_WAL && facts.plain_bytes != generation->segment_bytes)
         return ERR(CORRUPT, "it holds %" PRIu64 " bytes, a segment has %" PRIu32, facts.plain_bytes,
                    generation->segment_bytes);
-    AUTO(wal_summary_done) WalSummary summary = {0};
-    bool has_summary;
-    return wal_object_summary(&summary, &has_summary, run->repo->store, &generation->root, unit->object.wal);
+    return NULL;
 }
 
 static Err *history_check(VerifyRun *run, const Unit *unit)
@@ -187,12 +188,11 @@ static Err *unit_check(ContainerSummary *summary, VerifyRun *run, const Unit *un
 {
     if (unit->object.kind == CONTAINER_PACK)
         return verify_pack_read(summary, run, &unit->object, &unit->key);
+    if (unit->object.kind == CONTAINER_WAL || unit->object.kind == CONTAINER_WAL_PARTIAL)
+        return wal_check(summary, run, unit);
     const ContainerExpect expect = {.kind = unit->object.kind, .name = key_object_name(unit->key.text)};
     TRY(container_verify(summary, run->repo->store, unit->key.text, &expect));
     switch (unit->object.kind) {
-    case CONTAINER_WAL:
-    case CONTAINER_WAL_PARTIAL:
-        return wal_check(run, unit);
     case CONTAINER_WAL_TAIL:
         return tail_check(run, unit);
     case CONTAINER_HISTORY:

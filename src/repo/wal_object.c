@@ -366,6 +366,38 @@ Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoo
     return NULL;
 }
 
+/* Each may be missing; what is there must make sense. */
+static Err *sections_check(const ContainerReader *reader)
+{
+    AUTO(wal_summary_done) WalSummary summary = {0};
+    AUTO(wal_changes_free) WalChanges *changes = NULL;
+    AUTO(wal_activity_done) WalActivity activity = {0};
+    WalSeams seams;
+    Span section;
+    if (container_section_find(&section, reader, SECTION_WAL_SUMMARY))
+        TRY(wal_index_summary_decode(&summary, section));
+    if (container_section_find(&section, reader, SECTION_WAL_BLOCKS))
+        TRY(wal_index_blocks_decode(&changes, section));
+    if (container_section_find(&section, reader, SECTION_WAL_ACTIVITY))
+        TRY(wal_index_activity_decode(&activity, section));
+    return container_section_find(&section, reader, SECTION_WAL_SEAMS)
+               ? wal_index_seams_decode(&seams, section)
+               : NULL;
+}
+
+Err *wal_object_check(WalFacts *out, ContainerSummary *summary, Store *store, const KeyRoot *root,
+                      WalName name)
+{
+    AUTO(container_close) ContainerReader *reader = NULL;
+    WalFacts facts;
+    TRY(part_open(&reader, &facts, store, root, (Part){name, NULL}));
+    TRY(container_check(reader, NULL));
+    TRY_AS(sections_check(reader), "reading %s", key_wal(root, name).text);
+    *out = facts;
+    *summary = container_info(reader)->summary;
+    return NULL;
+}
+
 Err *wal_object_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root,
                          WalName name)
 {

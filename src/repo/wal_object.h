@@ -72,6 +72,11 @@ MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, c
  * wal_index_done(). */
 MUST Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoot *root, WalName name);
 
+/* Reads a whole segment or .partial once and checks everything: what container_verify() does, the facts against the name,
+ * and that each section of the index can be decoded. CORRUPT, UNSUPPORTED. */
+MUST Err *wal_object_check(WalFacts *out, ContainerSummary *summary, Store *store, const KeyRoot *root,
+                           WalName name);
+
 /* All sections as bytes, for whoever shows them; `*has_sections` false when one is missing. Else end them with
  * wal_sections_done(). */
 MUST Err *wal_object_sections(WalSections *out, bool *has_sections, Store *store, const KeyRoot *root,
