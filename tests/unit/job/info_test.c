@@ -5,6 +5,8 @@
 #include "archive/archive_unit.h"
 #include "backup/backup_unit.h"
 #include "job/info.h"
+#include "repo/hold_wal.h"
+#include "retention/policy.h"
 
 typedef struct Scene {
     Repo *repo;
@@ -94,6 +96,55 @@ static void test_info__tells_a_gap_and_the_backups_it_breaks(void **state)
     assert_false(info.windows[1].ends_in_gap);
 }
 
+/* Between two backups that are kept for their day WAL has expired; the third stretch that is missing was wanted. */
+static void test_info__takes_what_expired_for_no_gap(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const KeyRoot root = {"main", 1};
+    const WalWanted wanted[] = {{{1}, 5, 6}, {{1}, 9, WAL_WANTED_OPEN}};
+    put_days(scene.repo, 1, 5, 6);
+    put_days(scene.repo, 1, 9, 10);
+    put_days(scene.repo, 1, 12, 13);
+    put_backup(scene.repo, "20260101-000050F", 1, SEGMENT(5), SEGMENT(6));
+    put_backup(scene.repo, "20260101-000110F", 1, SEGMENT(9), SEGMENT(10));
+    Info info = look(&scene);
+    assert_int_equal(info.gap_count, 2);
+    assert_false(info.gaps[0].is_harmless || info.gaps[1].is_harmless);
+    ASSERT_OK(hold_wal_write(scene.repo, &root, 1, &(WalWantedList){wanted, 2}));
+    info = look(&scene);
+    assert_true(info.gaps[0].is_harmless);
+    assert_false(info.gaps[1].is_harmless);
+}
+
+/* What was decided about a backup, and which promises keep it. */
+static void test_info__knows_pins_condemnations_and_remains(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const KeyRoot root = {"main", 1};
+    Promises promises;
+    put_days(scene.repo, 1, 5, 12);
+    put_backup(scene.repo, "20260101-000050F", 1, SEGMENT(5), SEGMENT(6));
+    put_backup(scene.repo, "20260101-000110F", 1, SEGMENT(9), SEGMENT(10));
+    const Hold condemned = hold_next(HOLD_FATES, "20260101-000050F", HOLD_CONDEMNED, NULL);
+    Hold pin = hold_next(HOLD_PINS, "20260101-000110F", HOLD_PINNED, NULL);
+    pin.note = "why";
+    ASSERT_OK(hold_write(scene.repo, &root, &condemned));
+    ASSERT_OK(hold_write(scene.repo, &root, &pin));
+    ASSERT_OK(
+        store_put_all(scene.repo->store, "main/g1/backup/20260101-000040F/pack-000001", span_of("x", 1)));
+    ASSERT_OK(promises_parse(&promises, "backups 1"));
+    const Info info = look(&scene);
+    const unsigned *const reasons = info_reasons(&info, &promises, scene.arena);
+    assert_int_equal(info.backups[0].state, INFO_BACKUP_EXPIRED);
+    assert_true(info.backups[1].is_condemned && !info.backups[1].is_pinned);
+    assert_int_equal(reasons[0] | reasons[1], 0);
+    assert_true(info.backups[2].is_pinned && !info.backups[2].is_condemned);
+    assert_string_equal(info.backups[2].pin_note, "why");
+    assert_int_equal(reasons[2], 1U << POLICY_LAST | 1U << POLICY_PIN | 1U << POLICY_BACKUPS);
+}
+
 static void test_info__takes_a_gap_for_harmless_only_before_the_first_good_backup(void **state)
 {
     (void)state;
@@ -176,6 +227,8 @@ static void test_info__shows_an_old_branch_only_where_it_went_on(void **state)
 UNIT_MAIN(cmocka_unit_test(test_info__of_an_unknown_cluster_has_no_generation),
           cmocka_unit_test(test_info__joins_backups_of_one_stretch_into_one_window),
           cmocka_unit_test(test_info__tells_a_gap_and_the_backups_it_breaks),
+          cmocka_unit_test(test_info__takes_what_expired_for_no_gap),
+          cmocka_unit_test(test_info__knows_pins_condemnations_and_remains),
           cmocka_unit_test(test_info__takes_a_gap_for_harmless_only_before_the_first_good_backup),
           cmocka_unit_test(test_info__tells_interrupted_and_damaged_backups_apart),
           cmocka_unit_test(test_info__judges_a_backup_by_the_branch_that_has_its_wal),
