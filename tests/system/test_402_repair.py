@@ -27,8 +27,9 @@ def story(pgstrata, clusters, major):
 
 
 def objects(repository):
-    return sorted(path for path in repository.rglob('*')
-                  if path.is_file() and path.name != 'pgstrata' and 'quarantine' not in path.parts and '.tmp' not in path.parts)
+    """All that the other repository has too: not what is said of this one alone."""
+    return sorted(path for path in repository.rglob('*') if path.is_file() and path.name != 'pgstrata'
+                  and not {'hold', 'quarantine', '.tmp'} & set(path.relative_to(repository).parts))
 
 
 def flip(path, part):
