@@ -4,10 +4,10 @@
 /*
  * backup/backup_copy.c - all files, in parallel, into packs and manifest
  *
- * Two passes over the source. The first gathers only large files and hands them out in parts, the largest file first,
- * so that no worker is left alone with one at the end. The second goes through everything in path order and collects
- * small files into batches. Finished batches leave the window in the order they entered it, so the manifest is written
- * in path order while the copy goes on, and memory holds the large files' names and WINDOW_BATCHES batches.
+ * Two passes over the source. The first gathers only large files and hands them out in parts, the largest first, so that
+ * no worker is left alone with one at the end. The second goes through everything in path order and collects small files
+ * into batches. Finished batches leave the window in the order they entered it, so the manifest is written in path order
+ * while the copy goes on, and memory holds the large files' names and a window of bounded weight.
  */
 #include "backup/backup_merge.h"
 #include "backup/backup_older.h"
@@ -21,10 +21,12 @@
 
 enum {
     LARGE_FILE_BYTES = 16 * 1024 * 1024, /* larger than this is copied in parts, first */
-    BATCH_BYTES_MAX =
-        4 * 1024 * 1024, /* about 10 ms of compression: small against a run, large against a hand-over */
+    BATCH_BYTES_MAX = 4 * 1024 * 1024,   /* 10 ms of compression: little in a run, much for a hand-over */
     BATCH_ITEMS_MAX = 256,
     WINDOW_BATCHES = 64,
+    /* Pieces of files in the parent, 40 bytes each and as much again for what comes of them: of a file of 1 GB 131,072. */
+    BATCH_EXTENTS_MAX = 16 * 1024,
+    WINDOW_EXTENTS_MAX = 256 * 1024,
 };
 
 /* A large file and its parts; each part is a unit. */
@@ -51,6 +53,7 @@ typedef struct Batch {
     CopyItem items[BATCH_ITEMS_MAX];
     size_t count;
     uint64_t bytes; /* to be read */
+    size_t extents; /* of the files in the parent, and runs to be read */
     Latch *latch;
 } Batch;
 
@@ -70,6 +73,7 @@ typedef struct Copy {
     Batch *filling;
     Batch *window[WINDOW_BATCHES]; /* a ring */
     size_t window_first, window_count;
+    size_t window_extents; /* of all its batches */
 } Copy;
 
 static Batch *batch_new(void)
@@ -366,21 +370,29 @@ static Err *window_shift(Copy *copy)
     TRY(pool_check(copy->pool));
     for (size_t i = 0; i < (*batch)->count; i++)
         TRY(item_write(copy, &(*batch)->items[i]));
+    copy->window_extents -= (*batch)->extents;
     batch_free(batch);
     copy->window_first = (copy->window_first + 1) % WINDOW_BATCHES;
     copy->window_count--;
     return NULL;
 }
 
+static bool window_has_room(const Copy *copy)
+{
+    return copy->window_count < WINDOW_BATCHES &&
+           copy->window_extents + copy->filling->extents <= WINDOW_EXTENTS_MAX;
+}
+
 static Err *batch_hand_over(Copy *copy)
 {
     if (!copy->filling)
         return NULL;
-    if (copy->window_count == WINDOW_BATCHES)
+    while (copy->window_count && !window_has_room(copy))
         TRY(window_shift(copy));
     Batch *const batch = TAKE(copy->filling);
     copy->window[(copy->window_first + copy->window_count) % WINDOW_BATCHES] = batch;
     copy->window_count++;
+    copy->window_extents += batch->extents;
     return unit_push(copy, (CopyUnit){.batch = batch});
 }
 
@@ -419,6 +431,7 @@ static Err *file_add(Copy *copy, Batch *batch, CopyItem *item, uint64_t size_byt
         item->plan = older_plan(copy->backup, &item->job, batch->arena);
         item->job.plan = &item->plan;
         to_read = item->plan.read_bytes;
+        batch->extents += item->plan.read_count + (item->job.base ? item->job.base->extent_count : 0);
         if (to_read > LARGE_FILE_BYTES)
             return late_large_push(copy, item, batch->arena);
     } else {
@@ -445,7 +458,8 @@ static Err *item_add(Copy *copy, const SourceEntry *entry)
         item->entry.link_target = arena_text(batch->arena, from->target);
     else if (item->entry.kind == MANIFEST_FILE)
         TRY(file_add(copy, batch, item, from->size_bytes));
-    if (batch->count == BATCH_ITEMS_MAX || batch->bytes >= BATCH_BYTES_MAX)
+    if (batch->count == BATCH_ITEMS_MAX || batch->bytes >= BATCH_BYTES_MAX ||
+        batch->extents >= BATCH_EXTENTS_MAX)
         return batch_hand_over(copy);
     return NULL;
 }

@@ -13,6 +13,9 @@
 #include "pg/wal_name.h"
 #include "repo/place_store.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 enum { CONTROL_CRC_AT = 288 }; /* of major 15 */
 
 typedef struct World {
@@ -584,7 +587,127 @@ static void test_incr__goes_on_without_a_list(void **state)
     assert_kept(&world, "base/5/16384");
 }
 
-UNIT_MAIN(cmocka_unit_test(test_incr__goes_on_behind_a_damaged_list),
+static RepoSet *set_of(Repo *repo)
+{
+    return repo_set_of(&repo, 1);
+}
+
+/* Frees the set and leaves its repository to the caller. */
+static void set_let_go(RepoSet **set)
+{
+    (*set)->count = 0;
+    repo_set_free(set);
+}
+
+/* -- a parent in very many pieces ------------------------------------------------------------------------------------ */
+
+enum { PIECES_FILES = 16, PIECES = 65536, PIECES_PACK = 100 };
+
+static ManifestEntry pieces_entry(char *path, size_t room, Extent *extents, uint32_t file, BackupLabel label)
+{
+    snprintf(path, room, "base/5/%u", 30000 + file);
+    for (uint32_t i = 0; i < PIECES; i++)
+        extents[i] = (Extent){2 * i, 1, label, PIECES_PACK + file, (uint64_t)i * PAGE_BYTES};
+    return (ManifestEntry){.path = path,
+                           .mode = 0600,
+                           .size_bytes = UINT64_C(2) * PIECES * PAGE_BYTES,
+                           .extents = extents,
+                           .extent_count = PIECES};
+}
+
+/* The files themselves take no room on the disk, and each has a pack that only seems to hold it. */
+static void pieces_make(World *world, Buf *uses, ManifestWriter *manifest, BackupLabel label)
+{
+    AUTO(mem_free) Extent *extents = mem_new(PIECES * sizeof *extents);
+    for (uint32_t file = 0; file < PIECES_FILES; file++) {
+        char path[64];
+        const ManifestEntry entry = pieces_entry(path, sizeof path, extents, file, label);
+        ASSERT_OK(manifest_add(manifest, &entry));
+        cluster_file(&world->cluster, path, (Span){0});
+        assert_int_equal(
+            truncate(path_join(world->cluster.data, path, world->arena), (off_t)entry.size_bytes), 0);
+        const Key key = key_pack(&world->cluster.root, label, PIECES_PACK + file);
+        ASSERT_OK(file_write_durable(path_join(world->cluster.repo, key.text, world->arena),
+                                     fixture_text("pack"), 0600));
+        const PackUse use = {.label = label,
+                             .pack = PIECES_PACK + file,
+                             .stored_bytes = 4,
+                             .plain_bytes = (uint64_t)PIECES * PAGE_BYTES,
+                             .live_bytes = (uint64_t)PIECES * PAGE_BYTES};
+        buf_add(uses, &use, sizeof use);
+    }
+}
+
+/* A sanitizer keeps what was freed. */
+#if defined(__clang__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { PIECES_KIB_MAX = 1024 * 1024 };
+#else
+enum { PIECES_KIB_MAX = 48 * 1024 };
+#endif
+
+static size_t peak_kib(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (size_t)usage.ru_maxrss;
+}
+
+/* 16 files of 1 GB, each in 65,536 pieces: 42 MB of pieces in the parent, and as much or more comes of it. */
+static void test_incr__holds_few_pieces_at_a_time(void **state)
+{
+    (void)state;
+    AUTO(world_done) World world;
+    world_begin(&world);
+    back_up(&world, BACKUP_FULL);
+    BackupRecord record;
+    ASSERT_OK(backup_record_load(&record, world.repo, &world.cluster.root, world.result.label, world.arena));
+    AUTO(buf_done) Buf uses = {0};
+    Counter begun = {0};
+    AUTO(set_let_go) RepoSet *set = set_of(world.repo);
+    BackupBegin begin;
+    ASSERT_OK(backup_begin_load(&begin, world.repo, &world.cluster.root, record.label, world.arena));
+    begin.label.text[0] = '3'; /* later than any */
+    ASSERT_OK(backup_begin_write(set, &world.cluster.root, &begin));
+    record.label = begin.label;
+    AUTO(pack_writer_free) PackWriter *packs = NULL;
+    ASSERT_OK(pack_writer_new(&packs, &(PackWriterSpec){.stores = set->stores,
+                                                        .store_count = 1,
+                                                        .root = &world.cluster.root,
+                                                        .label = record.label,
+                                                        .packs_begun = &begun,
+                                                        .codec = CODEC_ZSTD,
+                                                        .level = 1}));
+    PlaceWriter leaves = {.packs = packs, .label = record.label};
+    AUTO(manifest_writer_free) ManifestWriter *manifest = manifest_writer_new(place_leaf_out(&leaves));
+    pieces_make(&world, &uses, manifest, record.label);
+    ASSERT_OK(manifest_finish(&record.manifest_root, manifest));
+    ASSERT_OK(pack_finish(packs));
+    size_t count;
+    const PackWritten *const written = pack_writer_packs(packs, &count);
+    assert_int_equal(count, 1);
+    AUTO(buf_done) Buf all = {0};
+    const PackUse own = {.label = record.label,
+                         .pack = written->pack,
+                         .stored_bytes = written->summary.stored_bytes,
+                         .plain_bytes = written->summary.plain_bytes,
+                         .live_bytes = written->summary.plain_bytes};
+    buf_add(&all, &own, sizeof own);
+    buf_add(&all, uses.data, uses.len);
+    ASSERT_OK(backup_packs_write(set, &world.cluster.root, record.label,
+                                 (PackUses){(const PackUse *)(const void *)all.data, all.len / sizeof own}));
+    BackupCommit commit;
+    ASSERT_OK(backup_record_write(&commit, set, &world.cluster.root, &record));
+    const size_t before = peak_kib();
+    back_up(&world, BACKUP_INCR);
+    assert_string_equal(world.result.parent.text, record.label.text);
+    const ManifestEntry *const entry = entry_of(&world, "base/5/30007");
+    assert_int_equal(entry->extent_count, PIECES);
+    assert_int_equal(blocks_own(&world, "base/5/30007"), 0);
+    assert_true(peak_kib() - before < PIECES_KIB_MAX);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_incr__holds_few_pieces_at_a_time),
+          cmocka_unit_test(test_incr__goes_on_behind_a_damaged_list),
           cmocka_unit_test(test_incr__goes_on_without_a_list),
           cmocka_unit_test(test_incr__reads_the_blocks_that_wal_names),
           cmocka_unit_test(test_incr__builds_on_one_that_builds_on_another),
