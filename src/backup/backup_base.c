@@ -20,6 +20,7 @@ typedef struct Search {
     const BackupLabel *condemned;
     size_t condemned_count;
     const char *why; /* the newest candidate is none */
+    bool is_damage;  /* because of objects that are missing or cannot be read */
 } Search;
 
 void base_free(Base **base)
@@ -108,8 +109,10 @@ static Err *packs_look(const char **fault, const Search *search, Repo *repo, con
     return NULL;
 }
 
-/* Fills in record and packs; `*fault` says why it is no parent. Damage is such a reason, an absent store is an error. */
-static Err *candidate_look(Base *base, const char **fault, Search *search, BackupLabel label)
+/* Fills in record and packs; `*fault` says why it is no parent, `*is_damage` whether for lack of objects. Damage is such a
+ * reason, an absent store is an error. */
+static Err *candidate_look(Base *base, const char **fault, bool *is_damage, const Search *search,
+                           BackupLabel label)
 {
     Backup *const backup = search->backup;
     const KeyRoot *const root = &backup->generation.root;
@@ -117,6 +120,7 @@ static Err *candidate_look(Base *base, const char **fault, Search *search, Backu
     *fault = record_fault(search, &base->record);
     if (*fault)
         return NULL;
+    *is_damage = true;
     TRY(backup_packs_load(&base->packs, search->repo, root, label, backup->arena));
     for (size_t i = 0; i < backup->set->count && !*fault; i++)
         TRY(packs_look(fault, search, backup->set->repos[i], &base->packs));
@@ -126,15 +130,30 @@ static Err *candidate_look(Base *base, const char **fault, Search *search, Backu
 static Err *candidate_try(Base *base, bool *is_one, Search *search, BackupLabel label)
 {
     const char *fault = NULL;
-    AUTO(err_free) Err *err = candidate_look(base, &fault, search, label);
+    bool is_damage = false;
+    AUTO(err_free) Err *err = candidate_look(base, &fault, &is_damage, search, label);
     if (err && !err_is(err, ERR_CORRUPT) && !err_is(err, ERR_NOT_FOUND) && !err_is(err, ERR_UNSUPPORTED))
         return TAKE(err);
     if (err)
         fault = arena_textf(search->backup->arena, "%s cannot be read: %s", label.text, err_text(err));
     *is_one = !fault;
-    if (fault && !search->why)
+    if (fault && !search->why) {
         search->why = fault;
+        search->is_damage = is_damage || err;
+    }
     return NULL;
+}
+
+/* A newer backup that nobody can build on costs reading; one that is damaged needs somebody who looks at it. */
+static void passed_over_tell(const Search *search)
+{
+    Report *const report = search->backup->report;
+    if (!search->is_damage)
+        return;
+    report_warn(report, "backup/PARENT_DAMAGED", "the newest backup cannot be built on: %s", search->why);
+    report_hint(
+        report,
+        "\"pgstrata verify\" tells what else is damaged; an older backup serves instead, or a full one");
 }
 
 /* -- the newest ------------------------------------------------------------------------------------------------------ */
@@ -249,6 +268,7 @@ Err *base_find(Base **out, const char **why, Backup *backup, BackupType type)
     TRY(lists_read(&search));
     bool is_found;
     TRY(parent_search(base, &is_found, &search));
+    passed_over_tell(&search);
     if (!is_found) {
         *why = search.why            ? search.why
                : type == BACKUP_DIFF ? "there is no full backup yet"

@@ -497,6 +497,7 @@ static void test_incr__builds_on_nothing_that_is_damaged(void **state)
     ASSERT_OK(store_remove(world.repo->store, key.text));
     back_up(&world, BACKUP_INCR);
     assert_string_equal(world.result.parent.text, first.text);
+    assert_non_null(strstr(note_text(&world, "backup/PARENT_DAMAGED"), "is missing or damaged"));
     const Key key_first = key_pack(&world.cluster.root, first, 1);
     ASSERT_OK(store_remove(world.repo->store, key_first.text));
     back_up(&world, BACKUP_INCR);
