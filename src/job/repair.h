@@ -6,7 +6,7 @@
  *
  * Every repository is verified whole. What is damaged, or missing and needed, is then made good, in this order:
  *
- *   mended    computed anew from what is left of the object, byte for byte as it was (repo/container_mend.h)
+ *   mended    computed anew from what is left of the object (repo/container_mend.h)
  *   copied    from another repository of the cluster that has it sound
  *   rebuilt   a WAL object whose frames are whole and proven, with a new head and index
  *

@@ -10,7 +10,8 @@
  * trailer, and an index that has nothing but the list of frames. Damaged frames cannot be mended.
  *
  * Invariants
- *   1. What is given out as mended passes every check of a reader, and is the object as it was written, byte for byte.
+ *   1. What is given out as mended passes every check of a reader and has the plain bytes that were written; of packs and
+ *      commits, whose hashes others name, it is the object byte for byte.
  *   2. Plain bytes given out by container_rescue() are proven, or are told to need a proof by the facts.
  *
  * Memory: the object a few times. Threads: functions without state.
