@@ -57,8 +57,10 @@ static Err *page_look_again(bool *is_bad, const Reading *reading, uint8_t *page,
         uint8_t again[PAGE_BYTES];
         size_t read = 0;
         TRY(source_read(&read, reading->file, again, sizeof again, offset));
-        if (read < sizeof again)
-            return NULL; /* truncated meanwhile: recovery truncates it too */
+        if (read < sizeof again) { /* truncated meanwhile: recovery truncates it too, whatever it holds */
+            memset(page, 0, PAGE_BYTES);
+            return NULL;
+        }
         memcpy(page, again, sizeof again);
         state = page_check(page, block, rules);
     }

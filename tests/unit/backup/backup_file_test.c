@@ -173,7 +173,37 @@ static void test_backup_file__counts_blocks_over_segments_and_parts(void **state
     assert_int_equal(((const BadPage *)bench.worker.bad_pages.data)->block, 131072);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_backup_file__that_vanished_is_not_there),
+/* A source whose file is cut off behind the first read of it. */
+static const SourceOps *uncut_ops;
+static int cut_reads;
+
+static Err *cut_read(size_t *out_bytes, SourceFile *file, void *to, size_t size, uint64_t offset)
+{
+    *out_bytes = 0;
+    return cut_reads++ ? NULL : uncut_ops->read(out_bytes, file, to, size, offset);
+}
+
+/* What was read of it first may be half of a write that came before the cut: it is not kept with its wrong checksum. */
+static void test_backup_file__keeps_no_torn_page_that_is_cut_off(void **state)
+{
+    (void)state;
+    AUTO(bench_done) Bench bench;
+    bench_begin(&bench);
+    cluster_filler(&bench.cluster, "base/5/16384", PAGE_BYTES); /* no sound page */
+    uncut_ops = bench.backup.source->ops;
+    cut_reads = 0;
+    SourceOps ops = *uncut_ops;
+    ops.read = cut_read;
+    bench.backup.source->ops = &ops;
+    part_copy(&bench, "base/5/16384", 0, PAGE_BYTES, PAGE_BYTES);
+    bench.backup.source->ops = uncut_ops;
+    assert_int_equal(cut_reads, 2);
+    assert_int_equal(bench.worker.bad_page_count, 0);
+    assert_int_equal(blocks_copied(&bench), 0);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_backup_file__keeps_no_torn_page_that_is_cut_off),
+          cmocka_unit_test(test_backup_file__that_vanished_is_not_there),
           cmocka_unit_test(test_backup_file__that_shrank_ends_where_it_ends),
           cmocka_unit_test(test_backup_file__whose_part_was_cut_off_is_empty),
           cmocka_unit_test(test_backup_file__that_grew_is_whole),
