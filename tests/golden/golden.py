@@ -133,6 +133,8 @@ class Copy:
     def info(self):
         """What info says of the cluster, without what depends on the host and the day."""
         cluster, = json.loads(self.run('info', '--output=json').stdout)['clusters']
+        for backup in cluster['backups']:
+            del backup['kept_by']
         return {name: value for name, value in cluster.items() if name not in ('freshness', 'repositories')}
 
     def read_backup(self, label):
