@@ -111,7 +111,7 @@ void backup_packs_keep(Backup *backup, const PackWriter *packs);
  * in a repository is stored now: the server may remove it at any time, and a long backup would miss it in the end. */
 MUST Err *backup_wal_watch(Backup *backup);
 /* Is the WAL before the start the archive's? REFUSED: the archive has that of another server, or of another life of this
- * one, under the same names. What is not archived yet, or not in pg_wal any more, is no objection. */
+ * one, under the same names. The newest segment that both have tells; none is no objection. */
 MUST Err *backup_wal_recognise(const Backup *backup);
 /* Returns when every segment of [start, stop] is in every repository. REFUSED as above, by the last one. */
 MUST Err *backup_wal_prove(Backup *backup);

@@ -12,6 +12,8 @@
 enum { WAL_LOOK_MS = 100 };
 /* How often during the copy. A checkpoint may remove a segment, but not within seconds of its end. */
 enum { WAL_WATCH_US = 1000000 };
+/* Segments before the start that are looked at until one is archived: more are behind only where archiving has stopped. */
+enum { RECOGNISE_MAX = 256 };
 
 /* In which repository is the object missing? NULL: in none. */
 static Err *missing_in(const char **repo_name, const Backup *backup, WalName name)
@@ -116,53 +118,64 @@ static Err *alien_refuse(const Backup *backup, WalName name, const Repo *repo, H
         "shall go on as production needs a new timeline, which \"pgstrata restore\" gives it");
 }
 
-/* What of the segment is in the repository must be what this server wrote. */
-static Err *object_compare(const Backup *backup, WalName name, const Repo *repo, Hash128 here)
+/* Asks a repository; `*is_known` when it has the segment, which is the file `path` then. */
+static Err *object_compare(bool *is_known, const Backup *backup, WalName name, const Repo *repo,
+                           const char *path)
 {
     WalFacts facts;
-    Err *err = wal_object_facts(&facts, repo->store, &backup->generation.root, name);
-    if (!err)
-        return hash128_equal(&facts.plain_hash, &here)
-                   ? NULL
-                   : alien_refuse(backup, name, repo, facts.plain_hash, here);
-    if (!err_is(err, ERR_NOT_FOUND))
-        return err_doing(err, "comparing WAL segment %s with the server's", wal_name_text(name).text);
-    err_free(&err);
-    return NULL;
-}
-
-/* A name proves nothing: a data directory that was copied and started, or rolled back to a snapshot, writes other WAL
- * under the names that the archive has. Each record names the one before it, so one segment speaks for all before. One
- * that the server has removed since cannot be asked. */
-static Err *segment_compare(const Backup *backup, WalName name)
-{
-    AUTO(arena_free) Arena *arena = arena_new();
-    const char *const path =
-        arena_textf(arena, "%s/pg_wal/%s", backup->cluster->pgdata, wal_name_text(name).text);
     Hash128 here;
     uint64_t size_bytes;
-    Err *err = file_hash(&here, &size_bytes, path, NULL);
+    Err *err = wal_object_facts(&facts, repo->store, &backup->generation.root, name);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
         return NULL;
     }
-    TRY(err);
-    for (size_t i = 0; i < backup->set->count; i++)
-        TRY(object_compare(backup, name, backup->set->repos[i], here));
+    if (err)
+        return err_doing(err, "comparing WAL segment %s with the server's", wal_name_text(name).text);
+    *is_known = true;
+    TRY(file_hash(&here, &size_bytes, path, NULL));
+    return hash128_equal(&facts.plain_hash, &here) ? NULL
+                                                   : alien_refuse(backup, name, repo, facts.plain_hash, here);
+}
+
+/* A name proves nothing: a data directory that was copied and started, or rolled back to a snapshot, writes other WAL
+ * under the names that the archive has. Each record names the one before it, so one segment speaks for all before.
+ * `*is_known` when nothing more is to be learned: it was compared, or the server has removed it. */
+static Err *segment_compare(bool *is_known, const Backup *backup, WalName name)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    const char *const path =
+        arena_textf(arena, "%s/pg_wal/%s", backup->cluster->pgdata, wal_name_text(name).text);
+    EntryInfo info;
+    TRY(entry_stat(&info, path));
+    *is_known = info.kind == ENTRY_ABSENT;
+    for (size_t i = 0; i < backup->set->count && info.kind != ENTRY_ABSENT; i++) {
+        Err *err = object_compare(is_known, backup, name, backup->set->repos[i], path);
+        if (!err_is(err, ERR_NOT_FOUND)) /* removed at this moment */
+            TRY(err);
+        else
+            err_free(&err);
+    }
     return NULL;
 }
 
 Err *backup_wal_recognise(const Backup *backup)
 {
     const BackupRecord *const record = &backup->record;
-    const uint32_t segment_bytes = backup->generation.segment_bytes;
-    if (record->from_standby || record->start_lsn.at <= segment_bytes)
-        return NULL; /* a standby may hold a segment that has not come to its end */
-    const Lsn begin = {record->start_lsn.at - record->start_lsn.at % segment_bytes};
-    Err *err = segment_compare(backup, wal_name_before_lsn(record->timeline, begin, segment_bytes));
-    if (err_is(err, ERR_CORRUPT)) /* this backup does not need that one */
-        err_free(&err);
-    return err;
+    const uint64_t segment_bytes = backup->generation.segment_bytes;
+    if (record->from_standby)
+        return NULL; /* it may hold a segment that has not come to its end */
+    Lsn end = {record->start_lsn.at / segment_bytes * segment_bytes};
+    bool is_known = false;
+    for (int i = 0; i < RECOGNISE_MAX && end.at > 0 && !is_known; i++, end.at -= segment_bytes) {
+        const WalName name = wal_name_before_lsn(record->timeline, end, backup->generation.segment_bytes);
+        Err *err = segment_compare(&is_known, backup, name);
+        if (!err_is(err, ERR_CORRUPT)) /* a damaged one this backup does not need */
+            TRY(err);
+        else
+            err_free(&err);
+    }
+    return NULL;
 }
 
 /* Above timeline 1 recovery asks for the history file first. The one in pg_wal is the server's own. */
@@ -189,5 +202,6 @@ Err *backup_wal_prove(Backup *backup)
     const WalName last = wal_name_before_lsn(backup->record.timeline, backup->record.stop_lsn, segment_bytes);
     for (; wal_name_compare(name, last) <= 0; name = wal_name_next(name))
         TRY(segment_await(backup, name, deadline_us));
-    return backup->record.from_standby ? NULL : segment_compare(backup, last);
+    bool is_known;
+    return backup->record.from_standby ? NULL : segment_compare(&is_known, backup, last);
 }
