@@ -18,6 +18,8 @@
  * only the host that wrote them can know. Where this is that host, its notes of commits (cluster/commit_note.h) are held
  * against the repository: a commit that is gone, or another, is damage.
  *
+ * An expiry may run beside it: what is gone when its turn comes is missed by who needs it, and no damage by itself.
+ *
  * Nothing is written but, at the end of a whole verify, what it read (job/verify_seen.h): one that is broken off leaves
  * nothing.
  *

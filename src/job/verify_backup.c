@@ -29,10 +29,8 @@ static Err *pack_compare_seen(const Following *of, const PackUse *use)
 {
     const PackSeen *const seen = verify_pack(of->run, of->generation->root.generation, use->label, use->pack);
     const Key key = key_pack(&of->generation->root, use->label, use->pack);
-    if (!seen) {
-        verify_lost(of->run, key.text, CONTAINER_PACK, true);
+    if (!seen)
         return ERR(CORRUPT, "it draws on %s, which is not there", key.text);
-    }
     if (seen->is_newer)
         return ERR(UNSUPPORTED, "it draws on %s, which a newer pgstrata wrote", key.text);
     if (seen->is_damaged)
@@ -266,6 +264,57 @@ static Err *backups_produce(void *arg, Pool *pool)
     return NULL;
 }
 
+/* Was it removed on purpose since it was listed? The commit goes first, and word of the removal comes before it. */
+static Err *removed_ask(bool *out, const Following *of, Arena *arena)
+{
+    Repo *const repo = of->run->repo;
+    const KeyRoot *const root = &of->generation->root;
+    ObjectInfo info;
+    HoldList holds;
+    bool is_gone;
+    *out = false;
+    Err *err = store_stat(&info, repo->store, key_backup_object(root, of->label, "backup").text);
+    if (!err_is(err, ERR_NOT_FOUND))
+        return err;
+    err_free(&err);
+    TRY(hold_is_gone(&is_gone, repo, root, of->label));
+    TRY(hold_list(&holds, repo, root, arena));
+    *out = is_gone || hold_is_removing(&holds, of->label);
+    return NULL;
+}
+
+/* All of them, so that a repair finds them at once. */
+static void packs_lost(const Following *of)
+{
+    for (size_t i = 0; i < of->packs.count; i++) {
+        const PackUse *const use = &of->packs.uses[i];
+        const KeyRoot *const root = &of->generation->root;
+        if (!verify_pack(of->run, root->generation, use->label, use->pack))
+            verify_lost(of->run, key_pack(root, use->label, use->pack).text, CONTAINER_PACK, true);
+    }
+}
+
+static Err *backup_fault(VerifyBackup *backup, const Following *of, Err *err)
+{
+    packs_lost(of);
+    backup->state = err_is(err, ERR_UNSUPPORTED) ? VERIFY_NEWER : VERIFY_DAMAGED;
+    err = err_doing(err, "backup %s cannot be restored as it was", backup->label.text);
+    if (backup->state == VERIFY_NEWER)
+        return verify_found(of->run, err_hint(err, "restore it with a newer pgstrata"));
+    return verify_found(
+        of->run, err_hint(err, "copy what is missing from another repository, or take a full backup now; "
+                               "files that draw on other packs can still be restored"));
+}
+
+static void removed_tell(VerifyBackup *backup, VerifyRun *run)
+{
+    backup->state = VERIFY_INTERRUPTED;
+    lock_take(&run->lock);
+    report_note(&run->found, "verify/REMOVED", "backup %s was removed while it was looked at",
+                backup->label.text);
+    lock_release(&run->lock);
+}
+
 static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
 {
     VerifyBackup *const backup = unit;
@@ -276,17 +325,16 @@ static Err *backup_work(void *arg, Pool *pool, void *state, void *unit)
     Following of = {.run = run,
                     .generation = &verify_generation(run, backup->generation)->generation,
                     .label = backup->label};
-    Err *err = backup_follow(&of, arena);
+    AUTO(err_free) Err *err = backup_follow(&of, arena);
+    bool is_removed = false;
     counter_add(&run->work->progress->files_done, 1);
-    if (!err)
-        return NULL;
-    backup->state = err_is(err, ERR_UNSUPPORTED) ? VERIFY_NEWER : VERIFY_DAMAGED;
-    err = err_doing(err, "backup %s cannot be restored as it was", backup->label.text);
-    if (backup->state == VERIFY_NEWER)
-        return verify_found(run, err_hint(err, "restore it with a newer pgstrata"));
-    return verify_found(
-        run, err_hint(err, "copy what is missing from another repository, or take a full backup now; "
-                           "files that draw on other packs can still be restored"));
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return TAKE(err);
+    if (err)
+        TRY(removed_ask(&is_removed, &of, arena));
+    if (is_removed)
+        removed_tell(backup, run);
+    return err && !is_removed ? backup_fault(backup, &of, TAKE(err)) : NULL;
 }
 
 /* A commit stands for these: without them it cannot be followed. */
@@ -305,6 +353,8 @@ static Err *uncommitted_judge(BackupRun *of, const VerifyGeneration *generation)
         if (!is_in_scope(of->run, entry->label))
             continue;
         VerifyBackup *const backup = &of->backups[at++];
+        if (entry->is_committed && backup->state == VERIFY_INTERRUPTED)
+            continue; /* removed meanwhile */
         if (entry->is_committed)
             parts_lost(of->run, &generation->generation.root, entry);
         else

@@ -246,6 +246,27 @@ static Err *unit_look(ContainerSummary *summary, VerifyRun *run, const Unit *uni
     return NULL;
 }
 
+/* Expiry removes these at any time. Who needs one of them misses it later: backups their packs and parts, timelines their
+ * WAL. */
+static bool may_vanish(ContainerKind kind)
+{
+    return kind != CONTAINER_REPOSITORY && kind != CONTAINER_CLUSTER && kind != CONTAINER_BRANCH &&
+           kind != CONTAINER_HISTORY;
+}
+
+static Err *vanished_ask(bool *out, const VerifyRun *run, const Unit *unit)
+{
+    ObjectInfo info;
+    *out = false;
+    if (!may_vanish(unit->object.kind))
+        return NULL;
+    Err *err = store_stat(&info, run->repo->store, unit->key.text);
+    *out = err_is(err, ERR_NOT_FOUND);
+    if (*out)
+        err_free(&err);
+    return err;
+}
+
 static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
 {
     VerifyRun *const run = arg;
@@ -253,16 +274,21 @@ static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
     (void)pool;
     (void)state;
     ContainerSummary summary = {0};
-    Err *const err = unit_look(&summary, run, unit);
+    bool is_gone = false;
+    AUTO(err_free) Err *err = unit_look(&summary, run, unit);
     if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
-        return err;
+        return TAKE(err);
+    if (err)
+        TRY(vanished_ask(&is_gone, run, unit));
+    if (is_gone)
+        return NULL;
     counter_add(&run->objects, 1);
     counter_add(&run->bytes, unit->info.size_bytes);
     counter_add(&run->work->progress->bytes_done, unit->info.size_bytes);
     counter_add(&run->work->progress->files_done, 1);
     if (unit->object.kind == CONTAINER_PACK)
         pack_seen(run, unit, &summary, err);
-    return err ? unit_fault(run, unit, err) : NULL;
+    return err ? unit_fault(run, unit, TAKE(err)) : NULL;
 }
 
 static bool scope_has_pack(const VerifyScope *scope, const VerifyObject *object)

@@ -517,6 +517,69 @@ static void test_verify__tells_shared_packs_from_orphans(void **state)
     assert_true(is_warned(&scene.report, "neither a begin nor a commit"));
 }
 
+/* An expiry that runs beside it: when `at` is read, these are gone. */
+typedef struct Beside {
+    Store *store;
+    const char *at;
+    const Key *keys;
+    size_t count;
+} Beside;
+
+static bool beside_go(void *arg, FaultyCall call, const char *key)
+{
+    const Beside *const beside = arg;
+    for (size_t i = 0; call == FAULTY_GET && i < beside->count && text_equal(key, beside->at); i++)
+        ASSERT_OK(store_remove(beside->store, beside->keys[i].text));
+    return false;
+}
+
+static void look_beside(Scene *scene, const char *at, const Key *keys, size_t count)
+{
+    Beside beside = {scene->repo->store, at, keys, count};
+    Store *const faulty = faulty_store_new(scene->repo->store);
+    scene->repo->store = faulty;
+    faulty_plan(faulty, (FaultyPlan){.matches = beside_go, .arg = &beside});
+    look(scene);
+    faulty_plan(faulty, (FaultyPlan){.nth = 0});
+}
+
+static void test_verify__takes_objects_that_expire_meanwhile_for_no_damage(void **state)
+{
+    (void)state;
+    WalName history = segment_name(1, 5), partial = segment_name(1, 8);
+    history.kind = WAL_NAME_BACKUP;
+    history.offset = 0x28;
+    partial.kind = WAL_NAME_PARTIAL;
+    const WalTail tail = {segment_name(2, 9), 0, 20000};
+    const Key keys[] = {key_wal(&unit_generation.root, history), key_wal(&unit_generation.root, partial),
+                        key_wal_tail(&unit_generation.root, &tail)};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        AUTO(scene_done) Scene scene = scene_new();
+        look_beside(&scene, keys[i].text, &keys[i], 1);
+        assert_int_equal(scene.report.count, 0);
+        assert_int_equal(scene.result.faulty, 0);
+    }
+}
+
+/* Without word of its removal it is lost. */
+static void test_verify__tells_a_backup_that_is_removed_meanwhile_from_a_lost_one(void **state)
+{
+    (void)state;
+    const KeyRoot *const root = &unit_generation.root;
+    const Key keys[] = {
+        key_backup_object(root, label_of(LABEL), "backup"), key_backup_object(root, label_of(LABEL), "packs"),
+        key_backup_object(root, label_of(LABEL), "begin"), key_pack(root, label_of(LABEL), 1)};
+    for (int is_removal = 0; is_removal < 2; is_removal++) {
+        AUTO(scene_done) Scene scene = scene_new();
+        const Hold fate = hold_next(HOLD_FATES, LABEL, HOLD_REMOVING, NULL);
+        if (is_removal)
+            ASSERT_OK(hold_write(scene.repo, root, &fate));
+        look_beside(&scene, keys[3].text, keys, COUNT_OF(keys));
+        assert_int_equal(scene.report.has_level[NOTICE_FAULT], !is_removal);
+        assert_int_equal(scene.result.backups[0].state, is_removal ? VERIFY_INTERRUPTED : VERIFY_DAMAGED);
+    }
+}
+
 UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__finds_one_flipped_bit_anywhere),
           cmocka_unit_test(test_verify__finds_cut_objects),
@@ -540,4 +603,6 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__knows_a_backup_of_which_nothing_is_left),
           cmocka_unit_test(test_verify__knows_a_commit_that_somebody_else_wrote),
           cmocka_unit_test(test_commit_notes__that_cannot_be_read_are_told_and_hide_no_others),
-          cmocka_unit_test(test_commit_note__keeps_to_the_state_directory))
+          cmocka_unit_test(test_commit_note__keeps_to_the_state_directory),
+          cmocka_unit_test(test_verify__takes_objects_that_expire_meanwhile_for_no_damage),
+          cmocka_unit_test(test_verify__tells_a_backup_that_is_removed_meanwhile_from_a_lost_one))
