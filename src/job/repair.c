@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cluster/cluster.h"
 #include "job/repair_priv.h"
-#include "repo/hold.h"
+#include "repo/hold_wal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -47,16 +47,18 @@ static Err *site_look(Repair *repair, RepairSite *site)
     return NULL;
 }
 
-/* Any repository's word will do: they have the same generations. */
-static const Generation *generation_of(const Repair *repair, const KeyRoot *root)
+/* As the site tells, or another one where it does not. */
+static const Generation *generation_of(const Repair *repair, const RepairSite *site, const KeyRoot *root)
 {
     Generation *const out = arena_alloc(repair->arena, sizeof *out);
-    for (size_t i = 0; i < repair->site_count; i++) {
-        AUTO(err_free) Err *err = generation_load(out, repair->sites[i].repo, root);
-        if (!err)
-            return out;
+    Err *err = generation_load(out, site->repo, root);
+    for (size_t i = 0; err && i < repair->site_count; i++) {
+        err_free(&err);
+        err = generation_load(out, repair->sites[i].repo, root);
     }
-    return NULL;
+    const bool is_known = !err;
+    err_free(&err);
+    return is_known ? out : NULL;
 }
 
 /* False when the key names no object of a generation. */
@@ -68,7 +70,7 @@ static bool task_make(RepairTask *out, Repair *repair, size_t site, const Verify
     if (!key_generation_matches(&number, key_object_name(loss->key)))
         return false;
     AUTO(err_free) Err *err = key_root_make(&task.root, cluster, number);
-    task.generation = err ? NULL : generation_of(repair, &task.root);
+    task.generation = err ? NULL : generation_of(repair, &repair->sites[site], &task.root);
     if (err || !verify_object_of(&task.object, loss->key, cluster,
                                  task.generation ? task.generation->segment_bytes : WAL_SEGMENT_BYTES_MIN))
         return false;
@@ -152,7 +154,7 @@ static Err *holes_fill_from(size_t *done, HoleFill *fill, Repo *from)
 {
     KeyRoot root;
     TRY(key_root_make(&root, fill->repair->work->cluster->name, fill->generation));
-    const Generation *const generation = generation_of(fill->repair, &root);
+    const Generation *const generation = generation_of(fill->repair, &fill->repair->sites[fill->site], &root);
     if (!generation)
         return NULL;
     fill->segment_bytes = generation->segment_bytes;
@@ -194,17 +196,42 @@ typedef struct AsideList {
     size_t count;
 } AsideList;
 
+/* WAL that the newest expiry did not want may have been removed by it. Without word of one none was. */
+static Err *is_wal_wanted(bool *out, const AsideList *list, const HoldList *holds, WalName name)
+{
+    WalWantedList wanted;
+    *out = true;
+    if (!holds->wal_count)
+        return NULL;
+    Err *err = hold_wal_load(&wanted, list->site->repo, list->root, holds->wal[holds->wal_count - 1].number,
+                             list->repair->arena);
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return err;
+    if (!err)
+        *out = wal_wanted_has(&wanted, name.timeline, name.segment);
+    err_free(&err);
+    return NULL;
+}
+
+static bool is_wal(ContainerKind kind)
+{
+    return kind == CONTAINER_WAL || kind == CONTAINER_WAL_PARTIAL || kind == CONTAINER_WAL_TAIL ||
+           kind == CONTAINER_BACKUP_HISTORY;
+}
+
 /* Would it be right to bring it back? A pack or list of a backup that is needed is found missing by itself; whoever
  * removed a backup on purpose removed its commit first and then `begin`, or left word of it. */
 static Err *is_to_come_back(bool *out, const AsideList *list, const VerifyObject *object)
 {
     *out = object->kind != CONTAINER_PACK && object->kind != CONTAINER_PACKS &&
            object->kind != CONTAINER_BEGIN && object->kind != CONTAINER_HOLD;
-    if (object->kind != CONTAINER_BACKUP)
+    if (object->kind != CONTAINER_BACKUP && !is_wal(object->kind))
         return NULL;
     HoldList holds;
     ObjectInfo info;
     TRY(hold_list(&holds, list->site->repo, list->root, list->repair->arena));
+    if (is_wal(object->kind))
+        return is_wal_wanted(out, list, &holds, object->wal);
     Err *err = store_stat(&info, list->site->repo->store,
                           key_backup_object(list->root, object->label, "begin").text);
     *out = !err && !hold_is_condemned(&holds, object->label);
@@ -220,7 +247,7 @@ static Err *aside_entry(void *arg, const ObjectEntry *entry)
     VerifyObject object;
     ObjectInfo info;
     bool is_wanted;
-    const Generation *const generation = generation_of(list->repair, list->root);
+    const Generation *const generation = generation_of(list->repair, list->site, list->root);
     if (++list->count > QUARANTINE_MAX || !generation ||
         !key_quarantine_matches(&key, list->root, entry->key) ||
         !verify_object_of(&object, key.text, list->repair->work->cluster->name, generation->segment_bytes))

@@ -19,6 +19,7 @@
  *   2. Broken off at any moment, a repair is ended by the next one: what was set aside and has not come back yet is found
  *      in the quarantine, and nothing was lost that could not be lost.
  *   3. Nothing comes back that was removed on purpose: missing objects are made good only where something needs them.
+ *   4. Nothing is taken from a repository whose generation has another system id, nor made to look as if it had not.
  */
 #pragma once
 

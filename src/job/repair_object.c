@@ -5,6 +5,7 @@
 #include "job/repair_priv.h"
 
 #include "base/text.h"
+#include "pg/wal_page.h"
 #include "repo/container_mend.h"
 #include "repo/wal_object.h"
 
@@ -47,6 +48,63 @@ static Err *copy_check(bool *is_good, Repo *repo, const RepairTask *task)
     return NULL;
 }
 
+/* ---- whose objects they are */
+
+/* What the WAL of a repository says of its cluster; 0: nothing. */
+typedef struct LifeAsk {
+    const RepairTask *task;
+    const Generation *generation; /* whose names its WAL may have */
+    SystemId system_id;
+} LifeAsk;
+
+static Err *life_entry(void *arg, const ObjectEntry *entry)
+{
+    LifeAsk *const ask = arg;
+    VerifyObject object;
+    WalFacts facts;
+    if (ask->system_id.id ||
+        !verify_object_of(&object, entry->key, ask->task->root.cluster, ask->generation->segment_bytes) ||
+        object.kind != CONTAINER_WAL)
+        return NULL;
+    Err *err = wal_object_facts(&facts, site_of(ask->task)->repo->store, &ask->task->root, object.wal);
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return err;
+    if (!err)
+        ask->system_id = facts.system_id;
+    err_free(&err);
+    return NULL;
+}
+
+static Err *generation_ask(bool *is_known, Generation *out, const RepairSite *site, const KeyRoot *root)
+{
+    Err *err = generation_load(out, site->repo, root);
+    *is_known = !err;
+    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+        return err;
+    err_free(&err);
+    return NULL;
+}
+
+/* Repositories of two clusters, or of two lives of one, have objects of the same names. One whose own cluster object is
+ * lost is known by its WAL; one without any contradicts nobody. */
+static Err *is_same_life(bool *out, const RepairSite *other, const RepairTask *task)
+{
+    const RepairSite *const own = site_of(task);
+    Generation here, there;
+    bool is_known;
+    TRY(generation_ask(&is_known, &there, other, &task->root));
+    *out = is_known;
+    if (!is_known)
+        return NULL;
+    TRY(generation_ask(&is_known, &here, own, &task->root));
+    LifeAsk ask = {
+        .task = task, .generation = &there, .system_id = is_known ? here.system_id : (SystemId){0}};
+    if (!is_known)
+        TRY(store_list(own->repo->store, key_wal_root(&task->root).text, (ListOpts){0}, life_entry, &ask));
+    *out = !ask.system_id.id || ask.system_id.id == there.system_id.id;
+    return NULL;
+}
+
 Err *repair_source_find(RepairSite **out, const RepairTask *task)
 {
     RepairSite *found = NULL;
@@ -54,6 +112,8 @@ Err *repair_source_find(RepairSite **out, const RepairTask *task)
         RepairSite *const site = &task->repair->sites[i];
         bool is_good = false;
         if (i != task->site && !is_of_one_repository(task->object.kind) && !is_damaged_at(site, task->key))
+            TRY(is_same_life(&is_good, site, task));
+        if (is_good)
             TRY(copy_check(&is_good, site->repo, task));
         found = is_good ? site : NULL;
     }
@@ -173,6 +233,29 @@ static Err *wal_encode(Buf *out, const RepairTask *task, const ContainerRescue *
     return wal_object_encode(out, &index_fault, &spec, buf_span(&rescue->plain));
 }
 
+/* New facts say what the generation says: they must not make WAL of another cluster, or of another name, look right. */
+static bool is_what_it_says(const RepairTask *task, Span plain)
+{
+    const VerifyObject *const object = &task->object;
+    const Generation *const generation = task->generation;
+    WalSegmentHead head, expected = {.system_id = generation->system_id,
+                                     .segment_bytes = generation->segment_bytes,
+                                     .timeline = object->wal.timeline,
+                                     .address = wal_name_start(object->wal)};
+    if (object->kind == CONTAINER_WAL_TAIL && object->tail.from)
+        return true; /* it has no head */
+    Err *err = wal_segment_head_decode(&head, plain);
+    const bool is_read = !err;
+    if (!err)
+        err = pg_version_of_major(&expected.version, generation->major);
+    if (!err)
+        err = wal_segment_head_check(&head, &expected);
+    const bool is_good = !err;
+    err_free(&err);
+    return is_good ||
+           (!is_read && object->kind != CONTAINER_WAL); /* a part may end before it says anything */
+}
+
 /* Of a segment or a part of one whose frames are whole. */
 static Err *wal_rebuild(Buf *out, bool *is_rebuilt, Span object, const RepairTask *task)
 {
@@ -184,7 +267,7 @@ static Err *wal_rebuild(Buf *out, bool *is_rebuilt, Span object, const RepairTas
         return NULL;
     bool is_whole;
     TRY(container_rescue(&rescue, &is_whole, object));
-    if (!is_whole)
+    if (!is_whole || !is_what_it_says(task, buf_span(&rescue.plain)))
         return NULL;
     Err *err = wal_encode(out, task, &rescue);
     const bool is_no_segment = err_is(err, ERR_CORRUPT);
@@ -297,7 +380,7 @@ Err *repair_object(RepairDeed *out, const RepairTask *task)
         deed.how = REPAIR_LEFT;
         deed.from = arena_text(arena, err_text(err));
     } else if (deed.how == REPAIR_LEFT) {
-        deed.from = "nothing sound is left of it here, and no other repository has it";
+        deed.from = "nothing sound is left of it here, and no other repository of this cluster has it";
     }
     err_free(&err);
     *out = deed;

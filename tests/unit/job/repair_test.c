@@ -5,6 +5,7 @@
 
 #include "job/repair.h"
 #include "repo/container_layout.h"
+#include "repo/hold_wal.h"
 #include "store/faulty.h"
 
 /* A repository, and another one with the same objects. */
@@ -346,6 +347,122 @@ static void test_repair__broken_off_anywhere_is_ended_by_the_next(void **state)
     }
 }
 
+/* One repair finds all that one backup lacks. */
+static void test_repair__brings_back_all_packs_of_a_backup_at_once(void **state)
+{
+    (void)state;
+    enum { PACKS = 8 };
+    AUTO(pair_done) Pair pair = pair_new();
+    Repo *const repos[] = {pair.scene.repo, pair.other};
+    const KeyRoot *const root = &unit_generation.root;
+    PackUse uses[PACKS + 1];
+    PackUses own;
+    for (int i = 0; i < PACKS; i++) { /* backups that expired, of which packs stayed */
+        static const char *const gone[] = {"backup", "packs", "begin"};
+        const char *const label = arena_textf(pair.scene.arena, "20260101-00000%dF", i);
+        put_full_backup(pair.scene.repo, label, SEGMENT(5), (Lsn){SEGMENT(6).at + 8192});
+        ASSERT_OK(backup_packs_load(&own, pair.scene.repo, root, label_of(label), pair.scene.arena));
+        uses[i] = own.uses[0];
+        for (size_t j = 0; j < COUNT_OF(gone); j++)
+            ASSERT_OK(
+                store_remove(pair.scene.repo->store, key_backup_object(root, label_of(label), gone[j]).text));
+        AUTO(buf_done) Buf pack = {0};
+        const Key key = key_pack(root, label_of(label), 1);
+        ASSERT_OK(store_get_all(&pack, pair.scene.repo->store, key.text, RANGE_ALL, 1 << 24));
+        ASSERT_OK(store_put_all(pair.other->store, key.text, buf_span(&pack)));
+    }
+    ASSERT_OK(backup_packs_load(&own, pair.scene.repo, root, label_of(LABEL), pair.scene.arena));
+    uses[PACKS] = own.uses[0];
+    for (size_t i = 0; i < COUNT_OF(repos); i++) {
+        AUTO(set_let_go) RepoSet *set = set_of(repos[i]);
+        ASSERT_OK(store_remove(repos[i]->store, key_backup_object(root, label_of(LABEL), "packs").text));
+        ASSERT_OK(backup_packs_write(set, root, label_of(LABEL), (PackUses){uses, PACKS + 1}));
+    }
+    for (int i = 0; i < PACKS; i++)
+        ASSERT_OK(store_remove(pair.scene.repo->store, key_pack(root, uses[i].label, 1).text));
+    repair(&pair, 2);
+    assert_int_equal(pair.result.deed_count, PACKS);
+    assert_false(pair.report.has_level[NOTICE_FAULT]);
+    assert_int_equal(pair.result.after.backups[PACKS].state, VERIFY_GOOD);
+}
+
+/* Another cluster's repository under the same name, configured by mistake. */
+static void test_repair__takes_nothing_from_another_cluster(void **state)
+{
+    (void)state;
+    AUTO(pair_done) Pair pair = pair_new();
+    const KeyRoot *const root = &unit_generation.root;
+    Generation foreign = unit_generation, out;
+    foreign.system_id.id++;
+    AUTO(set_let_go) RepoSet *set = set_of(pair.other);
+    ASSERT_OK(store_remove(pair.other->store, key_cluster(root).text));
+    ASSERT_OK(generation_create(&out, set, &foreign));
+    const Key keys[] = {key_history(root, (Timeline){2}), key_cluster(root), segment_key(1, 6),
+                        key_pack(root, label_of(LABEL), 1)};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        AUTO(buf_done) Buf good = {0};
+        AUTO(buf_done) Buf bad = {0};
+        ASSERT_OK(store_get_all(&good, pair.scene.repo->store, keys[i].text, RANGE_ALL, 1 << 24));
+        buf_add(&bad, good.data, good.len);
+        const Places places = places_of(&good);
+        bad.data[places.at[places.frames_begin + 1]] ^= 1;
+        object_put(&pair.scene, &keys[i], buf_span(&bad));
+        repair(&pair, 2);
+        assert_true(is_told(&pair.report, ERR_CORRUPT, keys[i].text));
+        assert_same(pair.scene.repo, &keys[i], &bad);
+        assert_int_equal(aside_count(pair.scene.repo), 0);
+        object_put(&pair.scene, &keys[i], buf_span(&good));
+    }
+}
+
+/* It is whole, and stays what it is: a new head would make verify take it for this cluster's. */
+static void test_repair__makes_no_foreign_segment_its_own(void **state)
+{
+    (void)state;
+    AUTO(pair_done) Pair pair = pair_new();
+    Generation foreign = unit_generation;
+    foreign.system_id.id++;
+    AUTO(fake_wal_done) FakeWal wal;
+    fake_wal_begin(&wal, 15);
+    fill_segment(&wal, 0);
+    wal.bytes.data[24] ^= 1; /* the long header's system id */
+    const WalObjectSpec spec = {
+        .generation = &foreign, .name = segment_name(1, 5), .codec = CODEC_ZSTD, .level = 1};
+    AUTO(buf_done) Buf object = {0};
+    AUTO(err_free) Err *index_fault = NULL;
+    ASSERT_OK(
+        wal_object_encode(&object, &index_fault, &spec, span_cut(buf_span(&wal.bytes), 0, FAKE_WAL_SEGMENT)));
+    const Key key = segment_key(1, 5);
+    object_put(&pair.scene, &key, buf_span(&object));
+    repair(&pair, 1);
+    assert_same(pair.scene.repo, &key, &object);
+    assert_true(is_told(&pair.report, ERR_CORRUPT, "system id"));
+}
+
+/* What a repair set aside once, and expired since, stays gone. */
+static void test_repair__brings_no_expired_wal_back(void **state)
+{
+    (void)state;
+    AUTO(pair_done) Pair pair = pair_new();
+    AUTO(buf_done) Buf good = {0};
+    WalName name = segment_name(1, 5);
+    name.kind = WAL_NAME_BACKUP;
+    name.offset = 0x28;
+    const Key key = key_wal(&unit_generation.root, name);
+    ASSERT_OK(store_get_all(&good, pair.scene.repo->store, key.text, RANGE_ALL, 1 << 24));
+    flip(&pair, &key, &good, good.len - 1);
+    repair(&pair, 1);
+    assert_int_equal(pair.result.deeds[0].how, REPAIR_MENDED);
+    assert_int_equal(aside_count(pair.scene.repo), 1);
+    ASSERT_OK(store_remove(pair.scene.repo->store, key.text));
+    const WalWanted wanted = {{1}, 6, WAL_WANTED_OPEN};
+    ASSERT_OK(hold_wal_write(pair.scene.repo, &unit_generation.root, 1, &(WalWantedList){&wanted, 1}));
+    repair(&pair, 1);
+    assert_int_equal(pair.result.deed_count, 0);
+    ObjectInfo info;
+    ASSERT_ERR(NOT_FOUND, store_stat(&info, pair.scene.repo->store, key.text));
+}
+
 UNIT_MAIN(cmocka_unit_test(test_repair__makes_good_one_flipped_bit_anywhere),
           cmocka_unit_test(test_repair__mends_without_another_repository),
           cmocka_unit_test(test_repair__rebuilds_segments),
@@ -354,4 +471,8 @@ UNIT_MAIN(cmocka_unit_test(test_repair__makes_good_one_flipped_bit_anywhere),
           cmocka_unit_test(test_repair__changes_nothing_in_a_dry_run_or_a_good_repository),
           cmocka_unit_test(test_repair__heals_two_repositories_from_each_other),
           cmocka_unit_test(test_repair__names_what_it_cannot_repair),
-          cmocka_unit_test(test_repair__broken_off_anywhere_is_ended_by_the_next))
+          cmocka_unit_test(test_repair__broken_off_anywhere_is_ended_by_the_next),
+          cmocka_unit_test(test_repair__brings_back_all_packs_of_a_backup_at_once),
+          cmocka_unit_test(test_repair__takes_nothing_from_another_cluster),
+          cmocka_unit_test(test_repair__makes_no_foreign_segment_its_own),
+          cmocka_unit_test(test_repair__brings_no_expired_wal_back))
