@@ -22,7 +22,8 @@ typedef struct Sweep {
     size_t prefix_len;
     BackupLabel tidied; /* the label whose objects are being looked at; and of it: */
     bool has_left;
-    Buf keys; /* of the packs that go, each with its NUL: a listing is not changed under its feet */
+    bool is_overtaken; /* somebody removed a backup after it was listed */
+    Buf keys;          /* of the packs that go, each with its NUL: a listing is not changed under its feet */
 } Sweep;
 
 static void sweep_done(Sweep *sweep)
@@ -58,7 +59,8 @@ static void drawn_add(Sweep *sweep, BackupLabel label, uint32_t pack)
         buf_add(&sweep->drawn, &name, sizeof name);
 }
 
-/* A commit that goes at this moment takes its list along: then it keeps nothing. */
+/* A commit that goes at this moment takes its list along. What it drew on is not known then, and one that has begun
+ * since the listing may draw on the same. */
 static Err *draws_read(Sweep *sweep, const StockBackup *backup)
 {
     AUTO(arena_free) Arena *arena = arena_new();
@@ -76,6 +78,7 @@ static Err *draws_read(Sweep *sweep, const StockBackup *backup)
         if (err_is(gone, ERR_NOT_FOUND)) {
             err_free(&gone);
             err_free(&err);
+            sweep->is_overtaken = true;
             return NULL;
         }
         err = err_first(gone, err);
@@ -195,6 +198,8 @@ Err *expire_packs(Expiry *expiry)
         return NULL;
     }
     TRY(err);
+    if (sweep.is_overtaken)
+        return NULL; /* left to the other expiry, or to the next */
     for (size_t i = 0; i < expiry->stock.count; i++) {
         const BackupLabel label = expiry->stock.backups[i].entry.label;
         if (is_gone(expiry, i) && expire_is_meant(expiry, label))

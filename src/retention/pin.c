@@ -70,8 +70,9 @@ static Err *pin_try(bool *is_done, const Pinning *pinning, Arena *arena)
     return *is_done ? NULL : word_write(is_done, pinning, HOLD_PINS, pinning->ask->word, pin);
 }
 
-/* A condemnation ends at once, not with the next expiry: then the backup serves as a parent again. */
-static Err *pin_prove(const Pinning *pinning, Arena *arena)
+/* A condemnation ends at once, not with the next expiry: then the backup serves as a parent again. Whoever has decided
+ * meanwhile may have begun to remove it: what he said is read. */
+static Err *prove_try(bool *is_done, const Pinning *pinning, Arena *arena)
 {
     HoldList list;
     bool is_there;
@@ -80,25 +81,32 @@ static Err *pin_prove(const Pinning *pinning, Arena *arena)
     if (!is_there || hold_is_removing(&list, pinning->label))
         return too_late(pinning);
     const Hold *const fate = hold_find(&list, HOLD_FATES, pinning->label.text);
-    return hold_says(fate, HOLD_CONDEMNED) ? word_write(&is_there, pinning, HOLD_FATES, HOLD_REPRIEVED, fate)
-                                           : NULL;
+    *is_done = !hold_says(fate, HOLD_CONDEMNED);
+    return *is_done ? NULL : word_write(is_done, pinning, HOLD_FATES, HOLD_REPRIEVED, fate);
+}
+
+typedef Err *TryFn(bool *is_done, const Pinning *pinning, Arena *arena);
+
+static Err *try_often(const Pinning *pinning, TryFn *try)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    bool is_done = false;
+    for (int i = 0; i < PIN_TRIES_MAX && !is_done; i++)
+        TRY(try(&is_done, pinning, arena));
+    return is_done ? NULL
+                   : ERR(BUSY, "others decide about backup %s in the repository %s again and again",
+                         pinning->label.text, pinning->repo->name);
 }
 
 static Err *pin_here(Pinning *pinning)
 {
-    AUTO(arena_free) Arena *arena = arena_new();
-    bool is_done = false;
-    TRY(commit_look(&is_done, pinning));
-    if (!is_done)
+    bool is_there;
+    TRY(commit_look(&is_there, pinning));
+    if (!is_there)
         return NULL;
     pinning->found++;
-    is_done = false;
-    for (int i = 0; i < PIN_TRIES_MAX && !is_done; i++)
-        TRY(pin_try(&is_done, pinning, arena));
-    if (!is_done)
-        return ERR(BUSY, "others decide about backup %s in the repository %s again and again",
-                   pinning->label.text, pinning->repo->name);
-    return pinning->ask->word == HOLD_PINNED ? pin_prove(pinning, arena) : NULL;
+    TRY(try_often(pinning, pin_try));
+    return pinning->ask->word == HOLD_PINNED ? try_often(pinning, prove_try) : NULL;
 }
 
 Err *pin_say_in(RepoSet *set, const PinAsk *ask)

@@ -231,7 +231,68 @@ static void test_expire__a_pin_within_it_holds_or_is_refused(void **state)
     every_call_try(whole_pin, DAY_US);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_expire__and_backups_may_meet_in_any_order),
+/* Two expiries without a grace: one has listed, then a backup begins upon the parent that the other one removes. */
+static void test_expire__keeps_the_packs_of_a_parent_that_went_under_its_eyes(void **state)
+{
+    (void)state;
+    enum { LOOKS = 6, DRAWS = 3 };
+    AUTO(yard_done) Yard yard;
+    Actor expiry, backup;
+    yard_open(&yard, "backups 1", 0);
+    yard_backup(&yard, yard_backup(&yard, NULL));
+    yard_expire(&yard);
+    actor_begin(&expiry, &yard, expiry_step);
+    actor_begin(&backup, &yard, backup_step);
+    for (int i = 0; i < LOOKS; i++)
+        assert_true(expiry_step(&expiry));
+    for (int i = 0; i < DRAWS; i++)
+        assert_true(backup_step(&backup));
+    yard_backup(&yard, NULL);
+    yard_expire(&yard);
+    assert_true(expiry_step(&expiry));
+    while (backup_step(&backup))
+        continue;
+    assert_true(backup.backup->is_committed);
+    assert_true(backup.backup->draw_count > 1);
+    yard_check(&yard);
+    actor_end(&expiry);
+    actor_end(&backup);
+}
+
+/* An expiry happens within a pin, before its first call, its second, … Even one that was given up by force stays when its
+ * pin was announced. */
+static void test_pin__that_is_announced_holds_whatever_happens_within_it(void **state)
+{
+    (void)state;
+    bool was_reached = true;
+    for (uint64_t at = 1; was_reached; at++) {
+        AUTO(yard_done) Yard yard;
+        AUTO(arena_free) Arena *arena = arena_new();
+        AUTO(report_done) Report report = {0};
+        yard_fill(&yard, DAY_US);
+        YardBackup *const backup = &yard.backups[3];
+        const ExpireOptions force = {.backup = backup->label.text, .is_forced = true};
+        (void)yard_expire_with(&yard, force, &report, arena);
+        yard_wait(&yard, DAY_US);
+        Intruder intruder = {.yard = &yard, .act = yard_expire, .at = at};
+        faulty_plan(yard.faulty, (FaultyPlan){.matches = intrude, .arg = &intruder});
+        const PinAsk ask = {.cluster = &yard.cluster, .label = backup->label.text, .word = HOLD_PINNED};
+        Err *err = pin_say_in(yard.set, &ask);
+        faulty_plan(yard.faulty, (FaultyPlan){0});
+        was_reached = intruder.calls >= at;
+        backup->is_pinned = !err;
+        backup->is_given_up = err != NULL;
+        if (err && !err_is(err, ERR_REFUSED) && !err_is(err, ERR_NOT_FOUND))
+            ASSERT_OK(err);
+        err_free(&err);
+        yard_expire(&yard);
+        yard_check(&yard);
+    }
+}
+
+UNIT_MAIN(cmocka_unit_test(test_expire__keeps_the_packs_of_a_parent_that_went_under_its_eyes),
+          cmocka_unit_test(test_pin__that_is_announced_holds_whatever_happens_within_it),
+          cmocka_unit_test(test_expire__and_backups_may_meet_in_any_order),
           cmocka_unit_test(test_expire__within_another_one_does_no_harm),
           cmocka_unit_test(test_expire__a_backup_within_it_is_whole_or_none),
           cmocka_unit_test(test_expire__a_pin_within_it_holds_or_is_refused))
