@@ -140,7 +140,7 @@ static Err *hand_say(Expiry *expiry, const StockBackup *backup)
     const HoldBy by = expiry->work->options.is_forced ? HOLD_BY_FORCE : HOLD_BY_HAND;
     const bool stands =
         hold_is_condemned(&expiry->stock.holds, backup->entry.label) && !fate->fault && fate->by >= by;
-    if (stands || expiry->work->options.dry_run)
+    if (stands)
         return NULL;
     Hold hold = hold_next(HOLD_FATES, backup->entry.label.text, HOLD_CONDEMNED, fate);
     hold.by = by;
@@ -166,7 +166,7 @@ static Err *timeline_say(Expiry *expiry)
     const Timeline timeline = expiry->work->options.drop_timeline;
     snprintf(subject, sizeof subject, "%08X", timeline.id);
     const HoldList *const holds = &expiry->stock.holds;
-    if (expiry->work->options.dry_run || hold_is_given_up(holds, timeline))
+    if (hold_is_given_up(holds, timeline))
         return NULL;
     Hold hold = hold_next(HOLD_TIMELINES, subject, HOLD_GIVEN_UP, hold_find(holds, HOLD_TIMELINES, subject));
     hold.by = HOLD_BY_HAND;
@@ -214,7 +214,7 @@ static Err *words_say(Expiry *expiry)
         TRY(hand_say(expiry, backup));
     if (options->drop_timeline.id)
         TRY(timeline_say(expiry));
-    return (backup || options->drop_timeline.id) && !options->dry_run ? expire_look(expiry) : NULL;
+    return backup || options->drop_timeline.id ? expire_look(expiry) : NULL;
 }
 
 static Err *generation_expire(Gathering *gathering, Repo *repo, const Generation *generation)

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "retention/expire_priv.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* A decision from the future was written by a clock that has been put right since: it would never come of age. */
@@ -86,7 +87,8 @@ static Judgement backup_judge(const Expiry *expiry, const StockBackup *backup)
 
 Err *expire_look(Expiry *expiry)
 {
-    TRY(stock_take(&expiry->stock, expiry->repo, expiry->generation, expiry->arena));
+    const HoldList imagined = {.holds = expiry->imagined, .count = expiry->imagined_count};
+    TRY(stock_take(&expiry->stock, expiry->repo, expiry->generation, &imagined, expiry->arena));
     const Stock *const stock = &expiry->stock;
     const StockAsk asked = stock_ask(stock, &expiry->work->cluster->retention, expiry->now, expiry->arena);
     policy_judge(&expiry->policy, &asked.ask, expiry->arena);
@@ -108,6 +110,12 @@ Err *expire_say(Expiry *expiry, const Hold *hold)
 {
     Hold said = *hold;
     said.host = expiry->host;
+    said.stored = expiry->store_now;
+    if (expiry->work->options.dry_run) {
+        assert(expiry->imagined_count < COUNT_OF(expiry->imagined));
+        expiry->imagined[expiry->imagined_count++] = said;
+        return NULL;
+    }
     Err *err = hold_write(expiry->repo, &expiry->generation->root, &said);
     if (err_is(err, ERR_EXISTS))
         err_free(&err);

@@ -43,6 +43,9 @@ typedef struct Expiry {
     Instant store_now;
     Instant now; /* the earlier one of two clocks: nothing is old unless both say so */
 
+    Hold imagined[2]; /* in a dry run: what would be said by hand, about a backup and about a timeline */
+    size_t imagined_count;
+
     Stock stock;
     const Judgement *judgements; /* of stock.backups */
     Policy policy;
@@ -70,5 +73,6 @@ bool expire_is_meant(const Expiry *expiry, BackupLabel label);
 void expire_note(Expiry *expiry, const ObjectEntry *object, ExpireObjectState state, const char *why);
 void expire_rows_add(Expiry *expiry);
 
-/* A word about a subject. That somebody else had one first is no error: the next look shows it. */
+/* A word about a subject. That somebody else had one first is no error: the next look shows it. A dry run only imagines
+ * it, for the looks that follow. */
 MUST Err *expire_say(Expiry *expiry, const Hold *hold);

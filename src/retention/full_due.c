@@ -17,7 +17,7 @@ Err *full_due_in(FullDue *out, RepoSet *set, const ClusterOptions *cluster, Aren
         return NULL;
     }
     TRY(err);
-    TRY(stock_take(&stock, set->repos[0], &generation, arena));
+    TRY(stock_take(&stock, set->repos[0], &generation, &(HoldList){0}, arena));
     const StockAsk asked = stock_ask(&stock, &cluster->retention, clock_now(), arena);
     full_is_due(out, &asked.ask);
     return NULL;

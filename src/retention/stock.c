@@ -5,6 +5,8 @@
 #include "archive/wal_window.h"
 #include "base/text.h"
 
+#include <string.h>
+
 static Err *fault_keep(Stock *stock, Err *err, Arena *arena)
 {
     if (!err_is(err, ERR_CORRUPT) && !err_is(err, ERR_UNSUPPORTED) && !err_is(err, ERR_LIMIT))
@@ -80,10 +82,25 @@ static Err *backup_judge(StockBackup *backup, const Stock *stock, Arena *arena)
     return NULL;
 }
 
-Err *stock_take(Stock *out, Repo *repo, const Generation *generation, Arena *arena)
+static void holds_imagine(HoldList *list, const HoldList *imagined, Arena *arena)
+{
+    Hold *const holds = arena_alloc(arena, (list->count + imagined->count) * sizeof *holds);
+    size_t count = imagined->count;
+    if (count)
+        memcpy(holds, imagined->holds, count * sizeof *holds);
+    for (size_t i = 0; i < list->count; i++) {
+        if (!hold_find(imagined, list->holds[i].folder, list->holds[i].subject))
+            holds[count++] = list->holds[i];
+    }
+    list->holds = holds;
+    list->count = count;
+}
+
+Err *stock_take(Stock *out, Repo *repo, const Generation *generation, const HoldList *imagined, Arena *arena)
 {
     Stock stock = {.repo = repo, .generation = generation};
     TRY(hold_list(&stock.holds, repo, &generation->root, arena));
+    holds_imagine(&stock.holds, imagined, arena);
     TRY(backups_read(&stock, arena));
     TRY(wal_archive_list(&stock.archive, repo, generation, arena));
     TRY(production_find(&stock, arena));

@@ -43,7 +43,9 @@ typedef struct Stock {
     const char *fault;  /* why not all is known of what is drawn on; NULL: it is */
 } Stock;
 
-MUST Err *stock_take(Stock *out, Repo *repo, const Generation *generation, Arena *arena);
+/* As if `imagined` had been decided as well, each the latest about its subject. */
+MUST Err *stock_take(Stock *out, Repo *repo, const Generation *generation, const HoldList *imagined,
+                     Arena *arena);
 
 /* The question for the policy: the readable committed ones among stock->backups; `places` says which. */
 typedef struct StockAsk {

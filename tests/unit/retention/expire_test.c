@@ -361,6 +361,41 @@ static void test_expire__by_hand_waits_for_the_grace_and_no_promise_takes_it_bac
     yard_check(&yard);
 }
 
+/* What a dry run says of the backup, and what the sums are, is what happens then. */
+static void dry_run_agrees(Yard *yard, const ExpireOptions *options, const YardBackup *backup)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    AUTO(buf_done) Buf before = {0}, after = {0};
+    ExpireOptions dry = *options;
+    dry.dry_run = true;
+    (void)yard_keys(yard, &before, "");
+    const ExpireResult said = yard_expire_with(yard, dry, &report, arena);
+    assert_string_equal(yard_keys(yard, &after, ""), buf_text(&before));
+    const ExpireResult done = yard_expire_with(yard, *options, &report, arena);
+    assert_int_equal(row_of(&said, backup)->state, row_of(&done, backup)->state);
+    assert_int_not_equal(row_of(&said, backup)->state, EXPIRE_KEPT);
+    assert_string_equal(row_of(&said, backup)->why, row_of(&done, backup)->why);
+    assert_int_equal(said.backups_removed.objects, done.backups_removed.objects);
+    assert_int_equal(said.wal_removed.objects, done.wal_removed.objects);
+    assert_int_equal(said.wal_later.objects, done.wal_later.objects);
+}
+
+static void test_expire__a_dry_run_says_what_a_word_by_hand_would_do(void **state)
+{
+    (void)state;
+    for (int64_t grace_us = 0; grace_us <= DAY_US; grace_us += DAY_US) {
+        AUTO(yard_done) Yard yard;
+        yard_open(&yard, "backups 9", grace_us);
+        days_pass(&yard, 3);
+        const ExpireOptions by_hand = {.backup = yard.backups[0].label.text};
+        dry_run_agrees(&yard, &by_hand, &yard.backups[0]);
+        yard_branch(&yard, 2, 1, yard.backups[2].start - 0x100);
+        days_pass(&yard, 2);
+        dry_run_agrees(&yard, &(ExpireOptions){.drop_timeline = {1}}, &yard.backups[2]);
+    }
+}
+
 static void test_expire__by_hand_is_refused_for_the_last_a_pinned_and_a_running_one(void **state)
 {
     (void)state;
@@ -476,5 +511,6 @@ UNIT_MAIN(cmocka_unit_test(test_full_due__follows_what_the_repository_holds),
           cmocka_unit_test(test_expire__other_branches_stay_until_they_are_given_up),
           cmocka_unit_test(test_expire__one_by_hand_goes_although_it_was_promised_and_nothing_else),
           cmocka_unit_test(test_expire__by_hand_waits_for_the_grace_and_no_promise_takes_it_back),
+          cmocka_unit_test(test_expire__a_dry_run_says_what_a_word_by_hand_would_do),
           cmocka_unit_test(test_expire__by_hand_is_refused_for_the_last_a_pinned_and_a_running_one),
           cmocka_unit_test(test_expire__whatever_call_fails_the_promises_hold_and_the_next_run_ends_it))
