@@ -223,6 +223,22 @@ static Err *unit_fault(VerifyRun *run, const Unit *unit, Err *err)
     return verify_found(run, err_hint(err, "%s", hint_of(unit->object.kind)));
 }
 
+/* Facts of WAL are held against the generation, and pages against the record of the backup that wrote them: what was read
+ * without these must be read again. */
+static bool is_looked_at_whole(const VerifyRun *run, const VerifyObject *object)
+{
+    const VerifyGeneration *const there = verify_generation(run, object->generation);
+    if (object->generation && (!there || !there->is_known))
+        return false;
+    bool is_told = object->kind != CONTAINER_PACK;
+    for (size_t i = 0; !is_told && i < there->backup_count; i++) {
+        const BackupEntry *const entry = &there->backups[i];
+        is_told =
+            text_equal(entry->label.text, object->label.text) && (entry->is_committed || !entry->has_begin);
+    }
+    return is_told;
+}
+
 /* As much as the depth asks for: what is known of it already, its size, or every byte. */
 static Err *unit_look(ContainerSummary *summary, VerifyRun *run, const Unit *unit)
 {
@@ -241,7 +257,8 @@ static Err *unit_look(ContainerSummary *summary, VerifyRun *run, const Unit *uni
     TRY(unit_check(summary, run, unit));
     seen.plain_bytes = summary->plain_bytes;
     seen.sha256 = summary->sha256;
-    if (counter_get(&run->bad_pages) == bad_pages) /* what has bad pages is told each time */
+    const bool has_no_bad = counter_get(&run->bad_pages) == bad_pages; /* else they are told each time */
+    if (has_no_bad && is_looked_at_whole(run, &unit->object))
         seen_keep(run, unit, &seen, false);
     return NULL;
 }

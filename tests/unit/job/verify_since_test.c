@@ -155,6 +155,54 @@ static void test_verify_seen__is_empty_when_its_file_is_damaged_or_absent(void *
     }
 }
 
+/* It was read before its backup said by which rules its pages are judged. */
+static void test_verify_since_last__judges_the_pages_of_a_backup_that_ran(void **state)
+{
+    (void)state;
+    static const char label[] = "20260101-000110F";
+    AUTO(scene_done) Scene scene = scene_new();
+    AUTO(memory_done) Memory memory = {0};
+    AUTO(buf_done) Buf commit = {0};
+    uint8_t page[PAGE_BYTES];
+    fake_page(page, 0, (Lsn){SEGMENT(5).at - 8});
+    page[5000] ^= 1;
+    put_fake_backup(scene.repo, label,
+                    &(FakeBackup){.start = SEGMENT(5),
+                                  .stop = {SEGMENT(6).at + 8192},
+                                  .pages = span_of(page, sizeof page)});
+    const Key key = key_backup_object(&unit_generation.root, label_of(label), "backup");
+    object_take(&commit, &scene, &key);
+    memory_look(&scene, &memory);
+    assert_false(scene.report.has_level[NOTICE_FAULT]);
+    object_put(&scene, &key, buf_span(&commit));
+    memory_look(&scene, &memory);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "1 damaged page"));
+}
+
+/* It was read while nobody could say whose WAL belongs here. */
+static void test_verify_since_last__holds_wal_against_a_generation_that_came_back(void **state)
+{
+    (void)state;
+    static uint8_t plain[FAKE_WAL_SEGMENT];
+    AUTO(scene_done) Scene scene = scene_new();
+    AUTO(memory_done) Memory memory = {0};
+    AUTO(buf_done) Buf cluster = {0};
+    AUTO(buf_done) Buf object = {0};
+    AUTO(err_free) Err *index_fault = NULL;
+    Generation foreign = unit_generation;
+    foreign.system_id.id++;
+    const WalObjectSpec spec = {
+        .generation = &foreign, .name = segment_name(2, 9), .codec = CODEC_ZSTD, .level = 1};
+    ASSERT_OK(wal_object_encode(&object, &index_fault, &spec, span_of(plain, sizeof plain)));
+    ASSERT_OK(store_put_all(scene.repo->store, segment_key(2, 9).text, buf_span(&object)));
+    const Key key = key_cluster(&unit_generation.root);
+    object_take(&cluster, &scene, &key);
+    memory_look(&scene, &memory);
+    object_put(&scene, &key, buf_span(&cluster));
+    memory_look(&scene, &memory);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "system id"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +210,8 @@ int main(void)
         cmocka_unit_test(test_verify_since_last__follows_backups_to_packs_that_are_not_read),
         cmocka_unit_test(test_verify_since_last__reads_what_has_another_size_or_time),
         cmocka_unit_test(test_verify_since_last__tells_of_old_damage_again),
+        cmocka_unit_test(test_verify_since_last__judges_the_pages_of_a_backup_that_ran),
+        cmocka_unit_test(test_verify_since_last__holds_wal_against_a_generation_that_came_back),
         cmocka_unit_test(test_verify_seen__comes_back_from_its_file),
         cmocka_unit_test(test_verify_seen__is_empty_when_its_file_is_damaged_or_absent),
     };
