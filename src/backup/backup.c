@@ -319,6 +319,19 @@ static Err *control_store_last(Backup *backup)
     return NULL;
 }
 
+/* What began on one timeline and is consistent on the next only could be rolled forward along neither. */
+static Err *timeline_check(const Backup *backup)
+{
+    ControlFile control;
+    TRY(cluster_control_read(&control, backup->cluster->pgdata));
+    const Timeline now = control.min_recovery_timeline;
+    if (!backup->record.from_standby || !now.id || now.id == backup->record.timeline.id)
+        return NULL;
+    return err_hint(ERR(REFUSED, "the standby went over from timeline %u to %u while it was backed up",
+                        backup->record.timeline.id, now.id),
+                    "run the backup again");
+}
+
 static Err *server_stop(Backup *backup, BackupSession *session)
 {
     AUTO(backup_stop_done) BackupStop stop = {0};
@@ -391,6 +404,7 @@ static Err *backup_online(Backup *backup)
     TRY(backup_side_store(backup, connection));
     TRY(control_store_last(backup));
     TRY(server_stop(backup, TAKE(session)));
+    TRY(timeline_check(backup));
     TRY(backup_wal_prove(backup));
     TRY(backup_self_check(backup, connection));
     return backup_commit(backup);
