@@ -5,7 +5,7 @@
              [--report FILE] [--write docs/PERFORMANCE.md]
 
 Races: full, restore, incr, tenth, verify, index, archive (ratio 3) · dense (full and restore at ratio 14) · small (full backup of 100,000
-relations of a page) · million (offline full backup of a million tiny files) · native (PostgreSQL 17 with its own incrementals). --scale 0.02 tries everything in two minutes. Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest
+relations of a page) · million (offline backups of a million relations of a page) · native (PostgreSQL 17 with its own incrementals). --scale 0.02 tries everything in two minutes. Needs root (servers run as postgres), PostgreSQL 15 and pgBackRest
 from Debian. Everything lives below --work and is removed at the end unless --keep is given. --report writes FILE.md and
 FILE.json, --write puts the tables into a document, between its lines <!-- bench: begin --> and <!-- bench: end -->.
 """
@@ -258,9 +258,9 @@ def race_million(site, arguments):
     site.cluster.stop()
     site.cluster.add_files(count)
     runs = max(1, arguments.runs // 3)
-    yield race(f'Full backup of {count:,} tiny files, offline', [site.ours(1, '--offline'), site.theirs(1, '--no-online')], runs)
-    changed = site.cluster.data / 'base/90000/0.txt'  # pgBackRest fails when nothing at all was changed
-    yield race(f'Incremental backup of {count:,} tiny files, one changed, offline', [
+    yield race(f'Full backup of {count:,} relations of a page, offline', [site.ours(1, '--offline'), site.theirs(1, '--no-online')], runs)
+    changed = site.cluster.data / 'base/90000/changed'  # pgBackRest fails when nothing at all was changed
+    yield race(f'Incremental backup of {count:,} relations of a page, one file changed, offline', [
         Contestant('**pgstrata, incr**', site.pgstrata('backup', '--type', 'incr', '--offline'),
                    lambda: changed.write_text(str(os.times().elapsed)), user=OWNER),
         Contestant('pgBackRest, incr', site.pgbackrest('backup', '--type=incr', '--no-online'), user=OWNER)], runs)

@@ -2,8 +2,8 @@
 
 fill(): about 2.2 GB at scale 1, wide rows of words and hexadecimal text with their b-trees. zstd -1 finds a ratio of 3
 in it, as in real data. fill_dense(): the same size of rows like pgbench's, where it finds 14: there the codec costs
-little and everything else shows. fill_small(): 100,000 relations of one page each. add_files(): a million tiny files
-beside them, put there while the server is stopped.
+little and everything else shows. fill_small(): 100,000 relations of one page each. add_files(): a million relations of
+one new page beside it, put there while the server is stopped.
 """
 import os
 import pathlib
@@ -112,11 +112,13 @@ alter table accounts add primary key (aid);''')
         return self.size()
 
     def add_files(self, count):
+        """So many relations of one page each, which is new: zeros that take no room."""
         for number in range(count // 1000):
             folder = owned_folder(self.data / 'base' / f'{90000 + number}')
             for name in range(1000):
-                path = folder / f'{name}.txt'
-                path.write_bytes(b'%d' % name)
+                path = folder / f'{20000 + name}'
+                path.touch()
+                os.truncate(path, 8192)
                 shutil.chown(path, OWNER, OWNER)
 
     def size_of_data(self):
