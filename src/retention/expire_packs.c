@@ -22,8 +22,7 @@ typedef struct Sweep {
     size_t prefix_len;
     BackupLabel tidied; /* the label whose objects are being looked at; and of it: */
     bool has_left;
-    bool is_overtaken; /* somebody removed a backup after it was listed */
-    Buf keys;          /* of the packs that go, each with its NUL: a listing is not changed under its feet */
+    Buf keys; /* of the packs that go, each with its NUL: a listing is not changed under its feet */
 } Sweep;
 
 static void sweep_done(Sweep *sweep)
@@ -78,7 +77,7 @@ static Err *draws_read(Sweep *sweep, const StockBackup *backup)
         if (err_is(gone, ERR_NOT_FOUND)) {
             err_free(&gone);
             err_free(&err);
-            sweep->is_overtaken = true;
+            expiry->stock.is_overtaken = true;
             return NULL;
         }
         err = err_first(gone, err);
@@ -198,7 +197,7 @@ Err *expire_packs(Expiry *expiry)
         return NULL;
     }
     TRY(err);
-    if (sweep.is_overtaken)
+    if (expiry->stock.is_overtaken)
         return NULL; /* left to the other expiry, or to the next */
     for (size_t i = 0; i < expiry->stock.count; i++) {
         const BackupLabel label = expiry->stock.backups[i].entry.label;

@@ -33,6 +33,7 @@ static Err *content_read(StockBackup *backup, Stock *stock, Arena *arena)
         return err ? fault_keep(stock, err, arena) : NULL;
     err_free(&err);
     backup->entry.is_committed = backup->entry.has_begin = false;
+    stock->is_overtaken = true;
     return NULL;
 }
 

@@ -40,7 +40,9 @@ typedef struct Stock {
     size_t count;
     WalArchive archive;
     Lineage production; /* without parts when no timeline is rightful */
-    const char *fault;  /* why not all is known of what is drawn on; NULL: it is */
+    bool
+        is_overtaken; /* something that had been listed was removed before it was read: what it drew on is not known */
+    const char *fault; /* why not all is known of what is drawn on; NULL: it is */
 } Stock;
 
 /* As if `imagined` had been decided as well, each the latest about its subject. */
