@@ -120,6 +120,10 @@ static Err *hand_refuse(const Expiry *expiry, size_t at)
         return err_hint(
             ERR(REFUSED, "backup %s is pinned in the repository %s", label.text, expiry->repo->name),
             "\"pgstrata unpin %s\" first, or add --force", label.text);
+    if (judgement->verdict == VERDICT_STAYS && !judgement->reasons)
+        return err_hint(ERR(REFUSED, "backup %s stays in the repository %s: %s", label.text,
+                            expiry->repo->name, judgement->why),
+                        "\"pgstrata verify\" says more; --force removes it all the same");
     return NULL;
 }
 

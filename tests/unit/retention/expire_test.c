@@ -29,6 +29,16 @@ static bool is_there(const Yard *yard, const YardBackup *backup)
     return yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup"));
 }
 
+static void hand_refuses(Yard *yard, const YardBackup *backup, const char *text)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    ExpireResult result;
+    const ExpireWork work = {
+        .cluster = &yard->cluster, .options = {.backup = backup->label.text}, .report = &report};
+    ASSERT_ERR_TEXT(REFUSED, text, expire_repos(&result, &yard->repo, 1, &work, arena));
+}
+
 /* ---- condemning, the grace, removing ---- */
 
 static void test_expire__condemns_then_waits_then_removes(void **state)
@@ -247,6 +257,7 @@ static void test_expire__what_cannot_be_read_stays_and_so_does_what_it_may_need(
     assert_string_equal(row_of(&result, &yard.backups[0])->why, "its commit cannot be read");
     assert_int_equal(yard_count_keys(&yard, "wal/"), wal);
     assert_true(report.has_level[NOTICE_WARNING]);
+    hand_refuses(&yard, &yard.backups[0], "its commit cannot be read");
     /* The second one is no backup any more, but its packs may be drawn on. */
     assert_false(is_there(&yard, &yard.backups[1]));
     assert_true(yard_has(&yard, key_pack(&yard.generation.root, yard.backups[1].label, 1)));
@@ -302,16 +313,6 @@ static void test_expire__other_branches_stay_until_they_are_given_up(void **stat
 }
 
 /* ---- by hand ---- */
-
-static void hand_refuses(Yard *yard, const YardBackup *backup, const char *text)
-{
-    AUTO(arena_free) Arena *arena = arena_new();
-    AUTO(report_done) Report report = {0};
-    ExpireResult result;
-    const ExpireWork work = {
-        .cluster = &yard->cluster, .options = {.backup = backup->label.text}, .report = &report};
-    ASSERT_ERR_TEXT(REFUSED, text, expire_repos(&result, &yard->repo, 1, &work, arena));
-}
 
 static void hand_takes(Yard *yard, const YardBackup *backup, bool is_forced)
 {
