@@ -170,6 +170,7 @@ static Err *begin_write(Backup *backup)
                          .from_standby = record->from_standby,
                          .offline = record->offline,
                          .has_checksums = record->has_checksums,
+                         .server_started = backup->server_started,
                          .host = host.text,
                          .data_directory = backup->cluster->pgdata};
     begin.may_draw_on = labels_drawn_on(&begin.may_draw_on_count, backup);
@@ -254,6 +255,7 @@ static Err *server_connect(Connection **out, Backup *backup)
     if (text_equal(server.wal_level, "minimal"))
         return err_hint(ERR(REFUSED, "wal_level of the server is minimal: no backup can be made consistent"),
                         "\"pgstrata setup\" sets wal_level to replica; the server must be restarted");
+    backup->server_started = server.started;
     backup->record.from_standby = server.is_in_recovery;
     backup->record.timeline = server.timeline;
     backup->record.server_version = server.version_text;
@@ -520,6 +522,7 @@ Err *backup_run(BackupResult *out, const ClusterOptions *cluster, const BackupOp
     AUTO(backup_done)
     Backup backup = {
         .cluster = cluster, .options = options, .progress = progress, .report = report, .arena = arena_new()};
+    backup.server_started = INSTANT_NONE;
     lock_init(&backup.lock);
     AUTO(lock_file_free) LockFile *lock = NULL;
     TRY(backup_open(&backup));

@@ -4,7 +4,7 @@
 /*
  * backup/backup_commit.c - the end of a backup: what was found, what it draws on, and the object that makes it one
  */
-#include "backup/backup_priv.h"
+#include "backup/backup_file.h"
 
 #include "base/text.h"
 #include "cluster/commit_note.h"

@@ -9,6 +9,7 @@
  * into batches. Finished batches leave the window in the order they entered it, so the manifest is written in path order
  * while the copy goes on, and memory holds the large files' names and a window of bounded weight.
  */
+#include "backup/backup_file.h"
 #include "backup/backup_merge.h"
 #include "backup/backup_older.h"
 

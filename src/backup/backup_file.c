@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
+#include "backup/backup_file.h"
 #include "backup/backup_base.h"
 #include "backup/backup_older.h"
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "backup/backup_base.h"
+#include "backup/backup_file.h"
 #include "backup/backup_resume.h"
 
 /* Is there anything older? The rest is only asked then. */

@@ -35,7 +35,8 @@ typedef struct Search {
     size_t condemned_count;
     BackupLabel labels[RESUME_LABELS_MAX]; /* the newest first */
     size_t count;
-    Lsn from; /* the lowest start */
+    Lsn from;          /* the lowest start */
+    bool is_other_run; /* of the server, for one of them */
 } Search;
 
 static bool is_condemned(const Search *search, BackupLabel label)
@@ -51,6 +52,16 @@ static bool begin_serves(const BackupBegin *begin, const BackupRecord *own)
 {
     return begin->timeline.id == own->timeline.id && !begin->from_standby && lsn_is_valid(begin->start_lsn) &&
            begin->start_lsn.at <= own->start_lsn.at && begin->has_checksums == own->has_checksums;
+}
+
+/* Was it the server process that still runs, or is this a stopped server that nobody has started? A data directory that
+ * was rolled back to a snapshot in between may have written other WAL than what led to the blocks, and where nothing of
+ * the old WAL came into the archive nobody could tell. That takes a new start. */
+static bool is_same_run(const BackupBegin *begin, const Backup *own)
+{
+    if (!instant_is_none(own->server_started))
+        return !instant_is_none(begin->server_started) && begin->server_started.us == own->server_started.us;
+    return begin->offline && own->record.offline && begin->start_lsn.at == own->record.start_lsn.at;
 }
 
 static Err *label_try(Search *search, const BackupEntry *entry)
@@ -69,6 +80,7 @@ static Err *label_try(Search *search, const BackupEntry *entry)
         return NULL;
     search->from = search->count ? lsn_min(search->from, begin.start_lsn) : begin.start_lsn;
     search->labels[search->count++] = entry->label;
+    search->is_other_run = search->is_other_run || !is_same_run(&begin, backup);
     return NULL;
 }
 
@@ -112,20 +124,25 @@ static Err *runs_read(Resume *resume, const Search *search)
     return NULL;
 }
 
+/* Without changes everything is read, and what is the same is not stored again. */
+static Err *changes_find(Resume *resume, const char **reason, const Search *search)
+{
+    Backup *const backup = search->backup;
+    *reason = "the server was started since";
+    if (search->is_other_run)
+        return NULL;
+    Lineage lineage;
+    TRY(lineage_load(&lineage, search->repo, &backup->generation, backup->record.timeline, backup->arena));
+    return base_changes_read(&resume->changes, reason, backup,
+                             &(BaseRange){search->repo, &lineage, search->from});
+}
+
 static Err *resume_make(Resume **out, const Search *search)
 {
     Backup *const backup = search->backup;
     AUTO(resume_free) Resume *resume = mem_new(sizeof *resume);
     const char *reason = NULL;
-    Lineage lineage;
-    TRY(lineage_load(&lineage, search->repo, &backup->generation, backup->record.timeline, backup->arena));
-    TRY(base_changes_read(&resume->changes, &reason, backup,
-                          &(BaseRange){search->repo, &lineage, search->from}));
-    if (!resume->changes) {
-        report_note(backup->report, "backup/BEGUN_ANEW",
-                    "an interrupted backup is not gone on with, nobody knows what changed since: %s", reason);
-        return NULL;
-    }
+    TRY(changes_find(resume, &reason, search));
     BackupLabel *const labels = arena_alloc(backup->arena, search->count * sizeof *labels);
     for (size_t i = 0; i < search->count; i++)
         labels[i] = search->labels[search->count - 1 - i];
@@ -136,8 +153,10 @@ static Err *resume_make(Resume **out, const Search *search)
         return NULL;
     resume->repo = repo_mirror(backup->set);
     resume->hashes = page_hashes_new(resume->repo->store, &backup->generation.root);
-    report_note(backup->report, "backup/GOES_ON", "what %s%s stored before it was interrupted serves again",
-                search->labels[0].text, search->count > 1 ? " and others" : "");
+    report_note(backup->report, "backup/GOES_ON",
+                "what %s%s stored before it was interrupted serves again%s%s", search->labels[0].text,
+                search->count > 1 ? " and others" : "",
+                resume->changes ? "" : ", after a comparison: ", resume->changes ? "" : reason);
     *out = TAKE(resume);
     return NULL;
 }
@@ -318,7 +337,7 @@ void resume_plan(ResumeFile *file, const StoredRuns *runs, const WalChanges *cha
                          file->input->size_bytes % PAGE_BYTES == 0;
     if (file->plan->kind == PLAN_BLOCKS && !file->plan->read_count)
         return;
-    if (is_main && file->plan->kind != PLAN_COMPARE)
+    if (is_main && changes && file->plan->kind != PLAN_COMPARE)
         clean_find(&pieces, file, changes);
     if (pieces.extents.len) {
         reads_shorten(file, &pieces, arena);

@@ -11,7 +11,7 @@
  * Interrupted backups count when they were begun after the newest backup that exists, on the timeline of this one. Their
  * blocks may be newer than their start, but not than the end of this backup, which recovery has to reach; that is certain
  * of a primary that goes on writing its own timeline and not of a standby, so a standby's backup begins anew. Pages that
- * looked damaged are read again. A backup that is in fact still running on another host serves as well as a dead one.
+ * looked damaged are read again. After a start of the server everything is compared: it may lead another life. A backup that is in fact still running on another host serves as well as a dead one.
  *
  * Threads: found by one, then asked by one.
  */
@@ -24,7 +24,7 @@
 
 struct Resume {
     StoredRuns *runs;
-    WalChanges *changes;       /* since the first of them started */
+    WalChanges *changes;       /* since the first of them started; NULL: unknown, compare */
     const BackupLabel *labels; /* ascending; in the backup's arena */
     size_t label_count;
     Repo *repo;
@@ -44,5 +44,5 @@ typedef struct ResumeFile {
 } ResumeFile;
 
 /* Changes plan and base where an interrupted backup has blocks of the file: what no longer has to be read stands in the
- * base then. Pure; in the arena. */
+ * base then. `changes` may be NULL. Pure; in the arena. */
 void resume_plan(ResumeFile *file, const StoredRuns *runs, const WalChanges *changes, Arena *arena);

@@ -24,6 +24,8 @@ Err *backup_begin_write(RepoSet *set, const KeyRoot *root, const BackupBegin *be
     json_set_bool(json, "from_standby", begin->from_standby);
     json_set_bool(json, "offline", begin->offline);
     json_set_bool(json, "checksums", begin->has_checksums);
+    if (!instant_is_none(begin->server_started))
+        json_set_instant(json, "server_started", begin->server_started);
     json_set_raw(json, "host", begin->host);
     json_set_raw(json, "data_directory", begin->data_directory);
     json_t *labels = json_array();
@@ -61,6 +63,9 @@ Err *backup_begin_load(BackupBegin *out, Repo *repo, const KeyRoot *root, Backup
         .from_standby = json_read_bool(&reader, "from_standby"),
         .offline = json_read_bool(&reader, "offline"),
         .has_checksums = json_read_has(&reader, "checksums") && json_read_bool(&reader, "checksums"),
+        .server_started = json_read_has(&reader, "server_started")
+                              ? json_read_instant(&reader, "server_started")
+                              : INSTANT_NONE,
         .host = json_read_raw(&reader, "host", arena),
         .data_directory = json_read_raw(&reader, "data_directory", arena),
     };

@@ -24,6 +24,8 @@ typedef struct BackupBegin {
     bool from_standby;
     bool offline;
     bool has_checksums; /* as in the commit */
+    Instant
+        server_started; /* the postmaster; INSTANT_NONE of a stopped server, and where nobody wrote it down */
     const char *host;
     const char *data_directory;
     const BackupLabel *may_draw_on; /* backups whose packs it may use */

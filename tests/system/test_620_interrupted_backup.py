@@ -133,9 +133,9 @@ def test_what_was_cut_off_and_written_again_is_read_again(backups, protected, cl
 
 
 @pytest.mark.majors(15)
-def test_without_wal_in_between_it_begins_anew(backups, protected, clusters):
+def test_without_wal_in_between_it_compares(backups, protected, clusters):
     """Part of what happened since is not known: nothing that was stored may be believed unread."""
-    cut(backups)
+    stored = cut(backups)
     change(protected, 'big')
     name = protected.value('select pg_walfile_name(pg_current_wal_lsn())')
     archiving.end_segment(backups.archive, protected)
@@ -143,5 +143,19 @@ def test_without_wal_in_between_it_begins_anew(backups, protected, clusters):
     path.unlink()
     (protected.data / 'pg_wal' / name).unlink(missing_ok=True)
     found, run = finish(backups)
-    assert 'an interrupted backup is not gone on with' in run.out
+    assert 'serves again, after a comparison' in run.out
     assert found['read_bytes'] >= found['size_bytes']
+    assert found['stored_bytes'] < found['size_bytes'] - stored + (16 << 20)
+
+
+@pytest.mark.majors(15)
+def test_after_a_start_of_the_server_it_compares(backups, protected, clusters):
+    """Its disk may have been rolled back to a snapshot in between, and the WAL of that life be nowhere."""
+    stored = cut(backups)
+    protected.restart()
+    change(protected, 'big')
+    found, run = finish(backups)
+    assert 'serves again, after a comparison: the server was started since' in run.out
+    assert found['read_bytes'] >= found['size_bytes']
+    assert found['stored_bytes'] < found['size_bytes'] - stored + (16 << 20)
+    proven(backups, clusters, found['label'])

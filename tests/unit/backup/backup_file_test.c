@@ -7,7 +7,7 @@
 #include "unit/pg/fixture.h"
 
 #include "fake/stopped_cluster.h"
-#include "backup/backup_priv.h"
+#include "backup/backup_file.h"
 #include "source/local.h"
 #include "store/mem.h"
 

@@ -251,7 +251,21 @@ static void test_resume_plan__copes_with_runs_that_overlap(void **state)
     unit_end(&unit);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_resume_plan__takes_what_no_wal_has_touched),
+static void test_resume_plan__compares_when_nothing_is_known_of_changes(void **state)
+{
+    (void)state;
+    Unit unit;
+    unit_begin(&unit);
+    some_stored(&unit);
+    wal_changes_free(&unit.changes);
+    plan(&unit, first_segment, whole, NULL, 8);
+    assert_int_equal(unit.plan.kind, PLAN_COMPARE);
+    assert_taken(&unit, 0, 0, 4, broken_off);
+    unit_end(&unit);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_resume_plan__compares_when_nothing_is_known_of_changes),
+          cmocka_unit_test(test_resume_plan__takes_what_no_wal_has_touched),
           cmocka_unit_test(test_resume_plan__reads_what_has_changed_since),
           cmocka_unit_test(test_resume_plan__trusts_nothing_behind_a_cut),
           cmocka_unit_test(test_resume_plan__compares_in_a_database_that_was_made_or_dropped),
