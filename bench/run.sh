@@ -1,6 +1,6 @@
 #!/bin/bash
 # bench/run.sh [options of bench.py]: measures and writes the tables to build-bench/report.md; without options everything,
-# and the tables into docs/PERFORMANCE.md too. Needs root, 25 GB below /var/tmp and, on two processors, some 20 minutes.
+# and the tables into docs/PERFORMANCE.md too. Needs root, 25 GB below /var/tmp and, on two processors, some 35 minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/deps.sh bench
