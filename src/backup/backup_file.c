@@ -172,12 +172,11 @@ static Err *pages_store(const Reading *reading, const PackRun *run, Span bytes)
 {
     PackPlace place;
     TRY(pack_add(&place, reading->worker->packs, run, bytes));
-    extents_add(&reading->part->extents,
-                &(Extent){.first_block = (uint32_t)(run->file_offset / PAGE_BYTES),
-                          .count = (uint32_t)((bytes.len + PAGE_BYTES - 1) / PAGE_BYTES),
-                          .label = reading->worker->backup->record.label,
-                          .pack = place.pack,
-                          .offset = place.offset});
+    extents_add(&reading->part->extents, &(Extent){.first_block = (uint32_t)(run->file_offset / PAGE_BYTES),
+                                                   .count = (uint32_t)pages_of(bytes.len),
+                                                   .label = reading->worker->backup->record.label,
+                                                   .pack = place.pack,
+                                                   .offset = place.offset});
     return NULL;
 }
 
@@ -206,7 +205,7 @@ static Err *run_store(const Reading *reading, const Chunk *chunk, size_t at, siz
 
 static Err *chunk_store(const Reading *reading, Span bytes, uint64_t offset)
 {
-    Chunk chunk = {.bytes = bytes, .offset = offset, .count = (bytes.len + PAGE_BYTES - 1) / PAGE_BYTES};
+    Chunk chunk = {.bytes = bytes, .offset = offset, .count = pages_of(bytes.len)};
     if (reading->job->plan && reading->job->plan->kind == PLAN_COMPARE)
         TRY(chunk_compare(&chunk, reading));
     for (size_t i = 0; i < chunk.count; i++) {
@@ -269,8 +268,7 @@ static void base_take(const Reading *reading, uint64_t end)
     if (end <= part->end)
         return;
     const uint32_t first = (uint32_t)(part->end / PAGE_BYTES);
-    base_extents_add(&part->extents, reading->job->base,
-                     (NumberRun){first, (uint32_t)((end + PAGE_BYTES - 1) / PAGE_BYTES) - first});
+    base_extents_add(&part->extents, reading->job->base, (NumberRun){first, (uint32_t)pages_of(end) - first});
     counter_add(&reading->worker->backup->progress->bytes_done, end - part->end);
     part->end = end;
 }

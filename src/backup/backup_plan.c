@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static uint32_t blocks_in(uint64_t size_bytes)
-{
-    return (uint32_t)((size_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
-}
-
 static FilePlan plan_of(PlanKind kind, const PlanInput *input)
 {
     return (FilePlan){.kind = kind, .read_bytes = input->size_bytes};
@@ -62,9 +57,9 @@ static FilePlan main_plan(const PlanInput *input, const WalChange *change, Arena
     if (!is_regular(input->size_bytes, input->segment_blocks) ||
         !is_regular(input->base->size_bytes, input->segment_blocks))
         return plan_of(PLAN_WHOLE, input);
-    const uint32_t blocks = blocks_in(input->size_bytes);
+    const uint32_t blocks = (uint32_t)pages_of(input->size_bytes);
     const uint32_t first = input->path.relation.segment * input->segment_blocks;
-    uint32_t same = blocks_in(input->base->size_bytes); /* below this the parent's may be taken */
+    uint32_t same = (uint32_t)pages_of(input->base->size_bytes); /* below this the parent's may be taken */
     if (same > blocks)
         same = blocks;
     AUTO(buf_done) Buf reads = {0};

@@ -206,7 +206,7 @@ static void piece_add(Pieces *pieces, const StoredRun *run, uint32_t first, uint
 
 static uint32_t run_end(const StoredRun *run)
 {
-    return run->first_block + (uint32_t)((run->bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+    return run->first_block + (uint32_t)pages_of(run->bytes);
 }
 
 static uint32_t lower(uint32_t a, uint32_t b)
@@ -251,7 +251,7 @@ static void clean_find(Pieces *pieces, const ResumeFile *file, const WalChanges 
 /* All that may still be the same: its hash will tell. */
 static void stored_find(Pieces *pieces, const ResumeFile *file)
 {
-    const uint32_t end = (uint32_t)((file->input->size_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+    const uint32_t end = (uint32_t)pages_of(file->input->size_bytes);
     size_t count;
     const StoredRun *const runs = stored_runs_find(&count, pieces->runs, file->path);
     for (size_t i = 0; i < count; i++)

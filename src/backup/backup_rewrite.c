@@ -93,7 +93,7 @@ static void reads_join(Buf *to, const FilePlan *plan, const Buf *more)
 /* The blocks of the file that lie in these packs. */
 static void blocks_find(Buf *out, const PlanInput *input, const PackSet *set)
 {
-    const uint32_t end = (uint32_t)((input->size_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+    const uint32_t end = (uint32_t)pages_of(input->size_bytes);
     for (size_t i = 0; i < input->base->extent_count; i++) {
         const Extent *const extent = &input->base->extents[i];
         const uint32_t below =

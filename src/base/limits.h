@@ -13,6 +13,11 @@
 
 /* PostgreSQL's page. Other block sizes need a rebuilt server; nobody ships one. */
 #define PAGE_BYTES 8192
+/* Pages that so many bytes take; the last one may be cut. */
+static inline uint64_t pages_of(uint64_t bytes)
+{
+    return bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
+}
 
 /* Format: a frame holds at most this many plain bytes, so that one page costs at most one such decompression. */
 #define FRAME_PLAIN_MAX (256 * 1024)

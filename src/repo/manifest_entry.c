@@ -30,7 +30,7 @@ static uint64_t extent_bytes(const ManifestEntry *entry, const Extent *extent)
 
 static const char *extents_fault(const ManifestEntry *entry)
 {
-    const uint64_t blocks = blocks_of(entry->size_bytes);
+    const uint64_t blocks = pages_of(entry->size_bytes);
     uint64_t next_block = 0;
     for (size_t i = 0; i < entry->extent_count; i++) {
         const Extent *const at = &entry->extents[i];

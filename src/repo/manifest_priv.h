@@ -12,10 +12,5 @@
 /* The version in the first line of every leaf and root. */
 #define MANIFEST_VERSION 1
 
-static inline uint64_t blocks_of(uint64_t size_bytes)
-{
-    return size_bytes / PAGE_BYTES + (size_bytes % PAGE_BYTES != 0);
-}
-
 /* The rules an entry and its extents obey on their own, whoever made them: `*fault` says which one is broken. */
 bool manifest_entry_is_sound(const char **fault, const ManifestEntry *entry);

@@ -32,7 +32,7 @@ void run_encode(Buf *files, RunWalk *walk, const PackRunEntry *entry)
     memcpy(walk->path + shared, entry->path + shared, path_bytes - shared + 1);
     walk->path_bytes = path_bytes;
     walk->plain_offset += entry->bytes;
-    walk->first_hash += run_blocks(entry->bytes);
+    walk->first_hash += pages_of(entry->bytes);
 }
 
 static Err *run_path_decode(RunWalk *walk, Dec *dec)
@@ -70,7 +70,7 @@ Err *run_decode(PackRunEntry *out, RunWalk *walk, Dec *dec)
     if (entry.bytes == 0 || entry.bytes > PACK_PLAIN_MAX)
         return ERR(CORRUPT, "list of files has %lu bytes of \"%s\"", (unsigned long)entry.bytes, entry.path);
     walk->plain_offset += entry.bytes;
-    walk->first_hash += run_blocks(entry.bytes);
+    walk->first_hash += pages_of(entry.bytes);
     *out = entry;
     return NULL;
 }
@@ -169,14 +169,14 @@ Err *pack_index_hashes(uint64_t *out, const PackIndex *index, uint64_t offset, s
     uint64_t bytes = run_pass(&dec);
     while (offset >= run_begin + bytes) { /* ends: the runs cover all plain bytes */
         run_begin += bytes;
-        first_hash += run_blocks(bytes);
+        first_hash += pages_of(bytes);
         bytes = run_pass(&dec);
     }
     const uint64_t block = (offset - run_begin) / PAGE_BYTES;
-    uint64_t there = run_blocks(bytes) - block;
+    uint64_t there = pages_of(bytes) - block;
     while (there < count && bytes % PAGE_BYTES == 0 && dec_left(&dec) > 0) {
         bytes = run_pass(&dec);
-        there += run_blocks(bytes);
+        there += pages_of(bytes);
     }
     if ((offset - run_begin) % PAGE_BYTES != 0 || count > there)
         return no_such_blocks(offset, count);

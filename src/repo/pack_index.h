@@ -14,11 +14,6 @@
 
 #include "base/limits.h"
 
-static inline uint64_t run_blocks(uint64_t bytes)
-{
-    return (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-}
-
 /* What both sides carry from run to run. Zero-initialised it stands before the first. */
 typedef struct RunWalk {
     char path[PGDATA_PATH_MAX + 1]; /* of the run before */

@@ -78,7 +78,7 @@ static void pages_judge(PageSink *sink, Span pages)
 static Err *blocks_check(PageSink *sink, Span bytes)
 {
     uint64_t hashes[BLOCKS_AT_ONCE];
-    const size_t count = (bytes.len + PAGE_BYTES - 1) / PAGE_BYTES;
+    const size_t count = pages_of(bytes.len);
     const uint64_t seed = pack_seed(sink->pack);
     TRY(pack_page_hashes(hashes, sink->pack, sink->run.plain_offset + sink->run_at, count));
     for (size_t i = 0; i < count; i++) {

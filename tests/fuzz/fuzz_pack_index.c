@@ -24,11 +24,11 @@ static void lookup_check(const PackIndex *index, Span files)
     for (Dec dec = dec_begin(files); dec_left(&dec) > 0;) {
         Err *err = run_decode(&entry, &walk, &dec);
         assert(!err);
-        const uint64_t number = walk.first_hash - run_blocks(entry.bytes);
+        const uint64_t number = walk.first_hash - pages_of(entry.bytes);
         err = pack_index_hashes(&hash, index, entry.plain_offset, 1);
         assert(!err && hash == number);
-        err = pack_index_hashes(&last, index, entry.plain_offset + (run_blocks(entry.bytes) - 1) * PAGE_BYTES,
-                                1);
+        err =
+            pack_index_hashes(&last, index, entry.plain_offset + (pages_of(entry.bytes) - 1) * PAGE_BYTES, 1);
         assert(!err && last == walk.first_hash - 1);
         const uint64_t behind = index->hashes.len / sizeof hash - number; /* this block and all behind it */
         err = pack_index_hashes(&hash, index, entry.plain_offset, behind + 1);
