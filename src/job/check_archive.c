@@ -245,6 +245,20 @@ static void new_gaps_check(Check *check)
     }
 }
 
+/* What is told below is of the first repository that knows the cluster. */
+static void strangers_check(Check *check, const Info *info)
+{
+    for (size_t i = 0; i < info->repo_count; i++) {
+        const InfoRepo *const repo = &info->repos[i];
+        if (!repo->fault && !repo->is_known)
+            check_fault(check, "archive",
+                        err_hint(ERR(NOT_FOUND, "repository \"%s\" at %s knows no cluster \"%s\"", repo->name,
+                                     repo->url, check->cluster->name),
+                                 "look whether its url is right and the right disk is mounted there; if the "
+                                 "repository is new, run setup"));
+    }
+}
+
 void check_archive(Check *check)
 {
     Info info;
@@ -256,6 +270,7 @@ void check_archive(Check *check)
         check_fault(check, "archive", err);
         return;
     }
+    strangers_check(check, &info);
     freshness_check(check, &info);
     backup_check(check, &info);
     shared_check(check, &info);

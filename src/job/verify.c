@@ -73,6 +73,7 @@ bool verify_is_removed(const VerifyRun *run, uint32_t generation, BackupLabel la
 static Err *root_entry(void *arg, const ObjectEntry *entry)
 {
     VerifyRun *const run = arg;
+    const char *const own = run->work->cluster->name;
     char name[KEY_NAME_MAX + 2] = {0};
     const size_t len = strlen(entry->key);
     if (text_equal(entry->key, KEY_REPOSITORY) || text_equal(entry->key, "key/"))
@@ -80,6 +81,8 @@ static Err *root_entry(void *arg, const ObjectEntry *entry)
     if (len < sizeof name && len > 1 && entry->key[len - 1] == '/') {
         memcpy(name, entry->key, len - 1);
         Err *err = key_name_check("cluster", name);
+        if (!err && !text_equal(name, own))
+            buf_addf(&run->others, "%s%s", run->others.len ? ", " : "", name);
         if (!err)
             return NULL;
         err_free(&err);
@@ -197,6 +200,61 @@ static Err *vanished_tell(VerifyRun *run)
     return NULL;
 }
 
+/* The generation with the highest number: today's. NULL without any. */
+static const VerifyGeneration *generation_newest(const VerifyRun *run)
+{
+    const VerifyGeneration *newest = NULL;
+    for (size_t i = 0; i < run->generation_count; i++) {
+        const VerifyGeneration *const one = &run->generations[i];
+        if (!newest || one->generation.root.generation > newest->generation.root.generation)
+            newest = one;
+    }
+    return newest;
+}
+
+static size_t committed_count(const VerifyGeneration *generation)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < generation->backup_count; i++)
+        count += generation->backups[i].is_committed;
+    return count;
+}
+
+/* The wrong prefix, an emptied bucket, a folder over which nothing is mounted: nothing is wrong with any object. */
+static Err *absent_tell(VerifyRun *run)
+{
+    Err *err = ERR(CORRUPT, "the repository %s holds nothing of cluster %s", run->repo->name,
+                   run->work->cluster->name);
+    if (run->others.len)
+        err = err_detail(err, "It holds %s.", buf_text(&run->others));
+    return verify_found(
+        run, err_hint(err,
+                      "if it did before, look at url and at the cluster's name in the configuration, and "
+                      "whether the right disk is mounted at %s; if the cluster is new here, run \"pgstrata "
+                      "setup\" and then \"pgstrata backup\"",
+                      run->repo->store->name));
+}
+
+/* That no object is damaged is no success where there is nothing to come back with. */
+static Err *nothing_tell(VerifyRun *run)
+{
+    const VerifyGeneration *const newest = generation_newest(run);
+    if (!newest)
+        return absent_tell(run);
+    if (committed_count(newest))
+        return NULL;
+    const uint32_t number = newest->generation.root.generation;
+    Err *err = number == 1
+                   ? ERR(GAP, "cluster %s has no backup in the repository %s: nothing can be restored",
+                         run->work->cluster->name, run->repo->name)
+                   : ERR(GAP,
+                         "cluster %s has no backup in the repository %s since its generation %" PRIu32
+                         " began: nothing of it can be restored",
+                         run->work->cluster->name, run->repo->name, number);
+    return verify_found(run, err_hint(err, "take one: \"pgstrata backup\"; the WAL archived so far is of no "
+                                           "use without it"));
+}
+
 /* Neither objects nor damage: files that their writers have not finished, or never will. */
 static Err *leftovers_tell(VerifyRun *run)
 {
@@ -237,7 +295,10 @@ static Err *look_through(VerifyRun *run)
             TRY(verify_wal(run, generation));
     }
     TRY(vanished_tell(run));
-    return run->scope.is_limited ? NULL : leftovers_tell(run);
+    if (run->scope.is_limited)
+        return NULL;
+    TRY(nothing_tell(run));
+    return leftovers_tell(run);
 }
 
 static void run_done(VerifyRun *run)
@@ -248,6 +309,7 @@ static void run_done(VerifyRun *run)
     buf_done(&run->damaged_wal);
     buf_done(&run->judges);
     buf_done(&run->drawn);
+    buf_done(&run->others);
     lock_done(&run->lock);
 }
 

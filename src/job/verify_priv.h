@@ -85,6 +85,7 @@ typedef struct VerifyRun {
     VerifyScope scope;
     VerifyResult *result;
     Buf backups; /* of VerifyBackup */
+    Buf others;  /* text: the names of other clusters in the repository */
     Buf judges;  /* of every committed backup whose record is good; verify_pack.c */
     Arena *arena;
     VerifyExtras extras;

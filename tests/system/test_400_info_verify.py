@@ -117,6 +117,24 @@ def test_verify_finds_nothing_wrong_and_says_how_much_it_read(archive, story):
 
 
 @pytest.mark.majors(15)
+def test_verify_is_not_content_where_nothing_is(archive, story, folder):
+    cluster, _ = story
+    cluster.stop()
+    os.rename(archive.urls[0] / 'main', folder / 'aside')
+    for args in ([], ['--quick'], ['--since-last']):
+        run = archive.pgstrata('verify', *args, code=5)
+        assert 'holds nothing of cluster main' in run.err and 'pgstrata setup' in run.err
+    os.rename(folder / 'aside', archive.urls[0] / 'main')
+    shutil.move(archive.urls[0] / 'main' / 'g1' / 'backup', folder / 'backup')
+    shutil.rmtree(archive.folder / 'state', ignore_errors=True)
+    for args in ([], ['--quick']):
+        run = archive.pgstrata('verify', *args, code=6)
+        assert 'no backup in the repository' in run.err and 'pgstrata backup' in run.err
+    shutil.move(folder / 'backup', archive.urls[0] / 'main' / 'g1' / 'backup')
+    assert verify(archive, 0)['backups']
+
+
+@pytest.mark.majors(15)
 def test_verify_finds_one_flipped_bit_in_every_object(archive, story):
     cluster, _ = story
     cluster.stop()

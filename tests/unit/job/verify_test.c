@@ -191,6 +191,7 @@ static void test_verify__notes_a_gap_before_the_first_backup(void **state)
     put_branch(scene.repo, 1, 0, (Lsn){0});
     put_days(scene.repo, 1, 5, 5);
     put_days(scene.repo, 1, 7, 8);
+    put_full_backup(scene.repo, LABEL, SEGMENT(7), (Lsn){SEGMENT(8).at + 8192});
     look(&scene);
     assert_int_equal(scene.report.count, 1);
     assert_true(scene.report.has_level[NOTICE_NOTE]);
@@ -293,7 +294,7 @@ static void test_verify__knows_a_lost_commit_where_it_was_written(void **state)
     /* Elsewhere nobody can tell it from a backup that was interrupted. */
     scene.state_dir = NULL;
     look(&scene);
-    assert_false(scene.report.has_level[NOTICE_FAULT]);
+    assert_false(scene.report.has_class[ERR_CORRUPT]);
     assert_int_equal(scene.result.backups[0].state, VERIFY_INTERRUPTED);
 }
 
@@ -479,7 +480,7 @@ static void test_verify__takes_a_condemned_backup_for_removed(void **state)
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         ASSERT_OK(store_remove(scene.repo->store, key_backup_object(root, label_of(LABEL), parts[i]).text));
         look(&scene);
-        assert_false(scene.report.has_level[NOTICE_FAULT]);
+        assert_false(scene.report.has_class[ERR_CORRUPT]);
         assert_false(scene.report.has_level[NOTICE_WARNING]);
     }
 }
