@@ -48,7 +48,7 @@ static Err *is_there(bool *out, const char *folder, WalName name, const Generati
     WalSegmentHead head;
     Err *err = segment_open(&file, &head, folder, name, generation);
     *out = !err;
-    if (err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_CORRUPT) || err_is(err, ERR_UNSUPPORTED))
+    if (err_is_unreadable(err))
         err_free(&err);
     return err;
 }

@@ -132,7 +132,7 @@ static Err *candidate_try(Base *base, bool *is_one, Search *search, BackupLabel 
     const char *fault = NULL;
     bool is_damage = false;
     AUTO(err_free) Err *err = candidate_look(base, &fault, &is_damage, search, label);
-    if (err && !err_is(err, ERR_CORRUPT) && !err_is(err, ERR_NOT_FOUND) && !err_is(err, ERR_UNSUPPORTED))
+    if (err && !err_is_unreadable(err))
         return TAKE(err);
     if (err)
         fault = arena_textf(search->backup->arena, "%s cannot be read: %s", label.text, err_text(err));

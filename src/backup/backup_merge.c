@@ -26,11 +26,6 @@ void merge_free(Merge **merge)
     mem_free(merge);
 }
 
-static bool is_damage(const Err *err)
-{
-    return err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_UNSUPPORTED);
-}
-
 static void leaves_serve(const Merge *merge)
 {
     size_t count = 0;
@@ -50,7 +45,7 @@ static void damage_tell(const Merge *merge)
 /* Consumes `err`; hands back what is no damage. */
 static Err *damage_take(Merge *merge, Err *err)
 {
-    if (!is_damage(err))
+    if (!err_is_unreadable(err))
         return err;
     merge->damage = err;
     merge->is_end = true;

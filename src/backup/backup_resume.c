@@ -73,7 +73,7 @@ static Err *label_try(Search *search, const BackupEntry *entry)
     BackupBegin begin;
     AUTO(err_free)
     Err *err = backup_begin_load(&begin, search->repo, &backup->generation.root, entry->label, backup->arena);
-    if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_UNSUPPORTED))
+    if (err_is_unreadable(err))
         return NULL;
     TRY(TAKE(err));
     if (!begin_serves(&begin, &backup->record))

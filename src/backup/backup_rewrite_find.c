@@ -136,7 +136,7 @@ Err *rewrite_find(Backup *backup)
     if (!is_worth_looking(&ask, backup->arena))
         return NULL;
     AUTO(err_free) Err *err = choose(&base->rewrite, &ask, backup);
-    if (err && !err_is(err, ERR_CORRUPT) && !err_is(err, ERR_NOT_FOUND) && !err_is(err, ERR_UNSUPPORTED))
+    if (err && !err_is_unreadable(err))
         return TAKE(err);
     if (base->rewrite.count)
         report_note(backup->report, "backup/REWRITES",

@@ -153,6 +153,11 @@ bool err_is(const Err *err, ErrClass class)
     return err && err->class == class;
 }
 
+bool err_is_unreadable(const Err *err)
+{
+    return err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_CORRUPT) || err_is(err, ERR_UNSUPPORTED);
+}
+
 const char *err_text(const Err *err)
 {
     return buf_text(&err->text);

@@ -81,6 +81,9 @@ MUST Err *err_first(Err *first, Err *second);
 ErrClass err_class(const Err *err);
 /* False for NULL. */
 bool err_is(const Err *err, ErrClass class);
+/* The object is gone, damaged, or of a kind or version that this program does not know: asking again gives the same, so
+ * a caller may go on without it. False for NULL. */
+bool err_is_unreadable(const Err *err);
 const char *err_text(const Err *err);
 const char *err_detail_text(const Err *err); /* "" when there is none; lines end in no newline */
 const char *err_hint_text(const Err *err);   /* "" when there is none */

@@ -125,17 +125,12 @@ static void pack_runs_add(StoredRuns *runs, const PackReader *reader, const Pack
         buf_add(&runs->packs, use, sizeof *use);
 }
 
-static bool is_passed_over(const Err *err)
-{
-    return err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_UNSUPPORTED);
-}
-
 static Err *pack_add_runs(StoredRuns *runs, const StoredSource *from, uint32_t pack, uint16_t source)
 {
     const Key key = key_pack(from->root, from->label, pack);
     AUTO(pack_close) PackReader *reader = NULL;
     AUTO(err_free) Err *err = pack_open(&reader, from->store, &key);
-    if (err && !is_passed_over(err))
+    if (err && !err_is_unreadable(err))
         return TAKE(err);
     if (err && from->on_fault)
         from->on_fault(from->fault_arg, TAKE(err));

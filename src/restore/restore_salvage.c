@@ -383,7 +383,7 @@ Err *restore_salvage_look(WalLocal *out, Restore *restore, const char *folder)
             continue;
         Err *err = segment_look(&bytes, &salvage, name);
         /* Recycled for later, made ahead, gone by now, or damaged: salvage itself says more. */
-        if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) || err_is(err, ERR_UNSUPPORTED))
+        if (err_is_unreadable(err))
             err_free(&err);
         TRY(err);
         if (bytes)

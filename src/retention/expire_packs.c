@@ -191,7 +191,7 @@ Err *expire_packs(Expiry *expiry)
         return NULL;
     }
     Err *err = drawn_find(&sweep);
-    if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_UNSUPPORTED) || err_is(err, ERR_NOT_FOUND)) {
+    if (err_is_unreadable(err)) {
         report_fault(expiry->work->report,
                      err_doing(err, "no packs are removed from the repository %s", expiry->repo->name));
         return NULL;

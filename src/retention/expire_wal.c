@@ -261,7 +261,7 @@ Err *expire_wal(Expiry *expiry)
     TRY(wanted_find(&sweep));
     TRY(record_write(&sweep));
     Err *err = records_read(&sweep);
-    if (err_is(err, ERR_CORRUPT) || err_is(err, ERR_UNSUPPORTED) || err_is(err, ERR_NOT_FOUND)) {
+    if (err_is_unreadable(err)) {
         report_survived(expiry->work->report,
                         err_doing(err, "no WAL is removed from the repository %s", expiry->repo->name));
         return NULL;

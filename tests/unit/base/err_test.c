@@ -58,6 +58,17 @@ static void test_err_is__is_false_for_success(void **state)
     assert_false(err_is(NULL, ERR_NOT_FOUND));
 }
 
+static void test_err_is_unreadable__knows_what_no_retry_helps(void **state)
+{
+    (void)state;
+    for (ErrClass is = 0; is < ERR_CLASS_COUNT; is++) {
+        AUTO(err_free) Err *err = err_new(is, __FILE__, __LINE__, "object x");
+        assert_int_equal(err_is_unreadable(err),
+                         is == ERR_NOT_FOUND || is == ERR_CORRUPT || is == ERR_UNSUPPORTED);
+    }
+    assert_false(err_is_unreadable(NULL));
+}
+
 static void test_err_copy__says_the_same_and_lives_on(void **state)
 {
     (void)state;
@@ -80,4 +91,5 @@ UNIT_MAIN(cmocka_unit_test(test_err_copy__says_the_same_and_lives_on),
           cmocka_unit_test(test_err__names_its_room_and_class),
           cmocka_unit_test(test_err__appends_hints_as_lines),
           cmocka_unit_test(test_err_first__frees_the_second),
-          cmocka_unit_test(test_err_is__is_false_for_success))
+          cmocka_unit_test(test_err_is__is_false_for_success),
+          cmocka_unit_test(test_err_is_unreadable__knows_what_no_retry_helps))
