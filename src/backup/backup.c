@@ -158,6 +158,25 @@ static const BackupLabel *labels_drawn_on(size_t *count, const Backup *backup)
     return (const BackupLabel *)(const void *)arena_bytes(backup->arena, buf_span(&labels)).ptr;
 }
 
+WalPlaces backup_wal_places(const Backup *backup, Repo *repo)
+{
+    return (WalPlaces){.data_directory = backup->cluster->pgdata,
+                       .repo = repo,
+                       .generation = &backup->generation,
+                       .timeline = backup->record.timeline};
+}
+
+/* A standby has no WAL of its own; its interrupted backups serve nobody. */
+static Err *mark_take(WalMark *out, const Backup *backup)
+{
+    ControlFile control;
+    if (backup->record.from_standby)
+        return NULL;
+    TRY(cluster_control_read(&control, backup->cluster->pgdata));
+    const WalPlaces places = backup_wal_places(backup, NULL);
+    return wal_mark_take(out, &places, control.checkpoint_lsn);
+}
+
 static Err *begin_write(Backup *backup)
 {
     TRY(label_choose(backup));
@@ -173,6 +192,7 @@ static Err *begin_write(Backup *backup)
                          .server_started = backup->server_started,
                          .host = host.text,
                          .data_directory = backup->cluster->pgdata};
+    TRY(mark_take(&begin.mark, backup));
     begin.may_draw_on = labels_drawn_on(&begin.may_draw_on_count, backup);
     TRY(backup_begin_reserve(&begin, backup->set, &backup->generation.root));
     record->label = begin.label;

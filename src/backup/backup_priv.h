@@ -6,6 +6,7 @@
 
 #include "db/server.h"
 #include "flow/pool.h"
+#include "archive/wal_mark.h"
 #include "archive/wal_store.h"
 #include "backup/backup.h"
 #include "backup/backup_plan.h"
@@ -53,6 +54,9 @@ typedef struct Backup {
     WalName wal_next; /* the first segment that is not known to be in every repository */
     int64_t wal_looked_us;
 } Backup;
+
+/* Where WAL of the server that is backed up is found; `repo` may be NULL for what has just been written. */
+WalPlaces backup_wal_places(const Backup *backup, Repo *repo);
 
 /* -- backup_copy.c: all files, in parallel, into packs and manifest ---------------------------------------------- */
 

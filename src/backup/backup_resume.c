@@ -35,8 +35,8 @@ typedef struct Search {
     size_t condemned_count;
     BackupLabel labels[RESUME_LABELS_MAX]; /* the newest first */
     size_t count;
-    Lsn from;          /* the lowest start */
-    bool is_other_run; /* of the server, for one of them */
+    Lsn from;           /* the lowest start */
+    const char *reason; /* why what one of them stored must be compared; NULL: nothing speaks against it */
 } Search;
 
 static bool is_condemned(const Search *search, BackupLabel label)
@@ -54,14 +54,24 @@ static bool begin_serves(const BackupBegin *begin, const BackupRecord *own)
            begin->start_lsn.at <= own->start_lsn.at && begin->has_checksums == own->has_checksums;
 }
 
-/* Was it the server process that still runs, or is this a stopped server that nobody has started? A data directory that
- * was rolled back to a snapshot in between may have written other WAL than what led to the blocks, and where nothing of
- * the old WAL came into the archive nobody could tell. That takes a new start. */
-static bool is_same_run(const BackupBegin *begin, const Backup *own)
+/* A data directory that was rolled back to a snapshot in between may have written other WAL than what led to the blocks,
+ * and where nothing of the old WAL came into the archive nobody could tell. A disk is rolled back beneath a stopped
+ * server; a virtual machine with the server in its memory, which the mark tells, and a stopped one too. */
+static Err *life_compare(const char **reason, const BackupBegin *begin, const Search *search)
 {
-    if (!instant_is_none(own->server_started))
-        return !instant_is_none(begin->server_started) && begin->server_started.us == own->server_started.us;
-    return begin->offline && own->record.offline && begin->start_lsn.at == own->record.start_lsn.at;
+    const Backup *const own = search->backup;
+    const bool is_same_run =
+        instant_is_none(own->server_started)
+            ? begin->offline && begin->start_lsn.at == own->record.start_lsn.at
+            : !instant_is_none(begin->server_started) && begin->server_started.us == own->server_started.us;
+    const WalPlaces places = backup_wal_places(own, search->repo);
+    bool is_marked;
+    TRY(wal_mark_holds(&is_marked, &places, &begin->mark));
+    if (!is_same_run)
+        *reason = "the server was started since";
+    else if (!is_marked)
+        *reason = "its checkpoint is not found in the server's WAL";
+    return NULL;
 }
 
 static Err *label_try(Search *search, const BackupEntry *entry)
@@ -80,8 +90,7 @@ static Err *label_try(Search *search, const BackupEntry *entry)
         return NULL;
     search->from = search->count ? lsn_min(search->from, begin.start_lsn) : begin.start_lsn;
     search->labels[search->count++] = entry->label;
-    search->is_other_run = search->is_other_run || !is_same_run(&begin, backup);
-    return NULL;
+    return life_compare(&search->reason, &begin, search);
 }
 
 /* Those begun after the newest backup that exists: what is older is in that one, or was given up. */
@@ -128,8 +137,8 @@ static Err *runs_read(Resume *resume, const Search *search)
 static Err *changes_find(Resume *resume, const char **reason, const Search *search)
 {
     Backup *const backup = search->backup;
-    *reason = "the server was started since";
-    if (search->is_other_run)
+    *reason = search->reason;
+    if (search->reason)
         return NULL;
     Lineage lineage;
     TRY(lineage_load(&lineage, search->repo, &backup->generation, backup->record.timeline, backup->arena));

@@ -26,6 +26,10 @@ Err *backup_begin_write(RepoSet *set, const KeyRoot *root, const BackupBegin *be
     json_set_bool(json, "checksums", begin->has_checksums);
     if (!instant_is_none(begin->server_started))
         json_set_instant(json, "server_started", begin->server_started);
+    if (lsn_is_valid(begin->mark.lsn)) {
+        json_set_lsn(json, "mark_lsn", begin->mark.lsn);
+        json_set_hash128(json, "mark", &begin->mark.hash);
+    }
     json_set_raw(json, "host", begin->host);
     json_set_raw(json, "data_directory", begin->data_directory);
     json_t *labels = json_array();
@@ -66,9 +70,12 @@ Err *backup_begin_load(BackupBegin *out, Repo *repo, const KeyRoot *root, Backup
         .server_started = json_read_has(&reader, "server_started")
                               ? json_read_instant(&reader, "server_started")
                               : INSTANT_NONE,
+        .mark.lsn = json_read_lsn_opt(&reader, "mark_lsn"),
         .host = json_read_raw(&reader, "host", arena),
         .data_directory = json_read_raw(&reader, "data_directory", arena),
     };
+    if (lsn_is_valid(begin.mark.lsn))
+        begin.mark.hash = json_read_hash128(&reader, "mark");
     const json_t *const labels = json_read_array(&reader, "may_draw_on");
     begin.may_draw_on_count = json_array_size(labels);
     BackupLabel *list = arena_alloc(arena, begin.may_draw_on_count * sizeof *list);

@@ -16,6 +16,12 @@
 #include "repo/generation.h"
 #include "repo/place.h"
 
+/* A place in WAL and what stands there: archive/wal_mark.h. */
+typedef struct WalMark {
+    Lsn lsn; /* 0: none */
+    Hash128 hash;
+} WalMark;
+
 typedef struct BackupBegin {
     BackupLabel label; /* says the type too: label_type() */
     Lsn start_lsn;     /* 0 for an offline backup before its control file was read */
@@ -26,6 +32,7 @@ typedef struct BackupBegin {
     bool has_checksums; /* as in the commit */
     Instant
         server_started; /* the postmaster; INSTANT_NONE of a stopped server, and where nobody wrote it down */
+    WalMark mark;       /* a checkpoint not before start_lsn */
     const char *host;
     const char *data_directory;
     const BackupLabel *may_draw_on; /* backups whose packs it may use */

@@ -1,6 +1,9 @@
 """A backup that is killed: the next one takes over what was stored, and reads and stores only the rest."""
 import json
+import shutil
 import signal
+import struct
+import subprocess
 
 import pytest
 
@@ -44,18 +47,19 @@ def content(cluster):
                           if cluster.value("select to_regclass('more') is not null") else ''))
 
 
-def cut(backups, type='full'):
+def cut(backups, *args, type='full'):
     """Kills a backup as soon as one of its packs is durable; the bytes of its packs."""
     before = set(backups.repo.glob('main/g1/backup/*/pack-*'))
 
     def packs():
         return set(backups.repo.glob('main/g1/backup/*/pack-*')) - before
-    process = backups.begin(type=type)
+    process = backups.begin(*args, type=type)
     pgcluster.wait_until(lambda: packs() or process.poll() is not None, 'a pack is stored')
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     assert process.returncode == -signal.SIGKILL
-    pgcluster.wait_until(lambda: backing_up.sessions(backups.cluster) == 0, 'the session has ended')
+    if '--offline' not in args:
+        pgcluster.wait_until(lambda: backing_up.sessions(backups.cluster) == 0, 'the session has ended')
     return sum(path.stat().st_size for path in packs())
 
 
@@ -96,7 +100,7 @@ def test_an_incremental_backup_goes_on(backups, protected, clusters):
     first, _ = finish(backups)
     fill(protected, 'more')
     change(protected, 'big')
-    stored = cut(backups, 'incr')
+    stored = cut(backups, type='incr')
     assert stored >= PACK
     change(protected, 'more')
     found, run = finish(backups, 'incr')
@@ -146,6 +150,33 @@ def test_without_wal_in_between_it_compares(backups, protected, clusters):
     assert 'serves again, after a comparison' in run.out
     assert found['read_bytes'] >= found['size_bytes']
     assert found['stored_bytes'] < found['size_bytes'] - stored + (16 << 20)
+
+
+@pytest.mark.majors(15)
+def test_a_stopped_server_that_was_rolled_back_is_compared(backups, protected, clusters):
+    """Two lives end at the same place in WAL, of which nothing is archived: only what stands there tells them apart."""
+    protected.sql("alter system set archive_command = 'false'")
+    protected.stop()
+    kept = clusters.folder / 'kept'
+    subprocess.run(pgcluster.as_server_user('cp', '-a', protected.data, kept), check=True)
+
+    def live(word):
+        protected.start()
+        protected.sql(f"update big set t = '{word}' where n < 1000")
+        protected.sql('checkpoint')
+        protected.stop()
+        return struct.unpack_from('<Q', (protected.data / 'global/pg_control').read_bytes(), 32)   # ControlFileData.checkPoint
+    ended = live('red')
+    cut(backups, '--offline')
+    shutil.rmtree(protected.data)
+    subprocess.run(pgcluster.as_server_user('cp', '-a', kept, protected.data), check=True)
+    assert live('sky') == ended, 'the test needs two lives of the same length'
+    found, run = finish(backups, 'full', '--offline')
+    assert "after a comparison: its checkpoint is not found in the server's WAL" in run.out
+    protected.start()
+    protected.sql('alter system reset archive_command')
+    protected.sql('select pg_reload_conf()')
+    proven(backups, clusters, found['label'])
 
 
 @pytest.mark.majors(15)

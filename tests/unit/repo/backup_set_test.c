@@ -58,7 +58,8 @@ static void test_backup_begin__is_read_back_as_written(void **state)
     (void)state;
     Repo *a, *b;
     AUTO(repo_set_free) RepoSet *set = new_set(&a, &b);
-    const BackupBegin begin = some_begin(label_b);
+    BackupBegin begin = some_begin(label_b);
+    begin.mark = (WalMark){{0x2000060}, hash128_of(span_of("mark", 4))};
     ASSERT_OK(backup_begin_write(set, &root, &begin));
     AUTO(arena_free) Arena *arena = arena_new();
     BackupBegin again;
@@ -66,6 +67,8 @@ static void test_backup_begin__is_read_back_as_written(void **state)
     assert_int_equal(again.start_lsn.at, begin.start_lsn.at);
     assert_int_equal(again.timeline.id, 1);
     assert_int_equal(again.created.us, begin.created.us);
+    assert_int_equal(again.mark.lsn.at, begin.mark.lsn.at);
+    assert_true(hash128_equal(&again.mark.hash, &begin.mark.hash));
     assert_string_equal(again.data_directory, "/srv/\xff");
     assert_int_equal(again.may_draw_on_count, 1);
     assert_string_equal(again.may_draw_on[0].text, label_a.text);
