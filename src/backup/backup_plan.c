@@ -17,15 +17,15 @@ static bool is_regular(uint64_t size_bytes, uint32_t segment_blocks)
     return size_bytes % PAGE_BYTES == 0 && size_bytes / PAGE_BYTES <= segment_blocks;
 }
 
-static void reads_add(Buf *reads, NumberRun run)
+void reads_add(Buf *reads, NumberRun run)
 {
     if (!run.count)
         return;
     NumberRun *const last = reads->len ? (NumberRun *)(void *)(reads->data + reads->len) - 1 : NULL;
-    if (last && last->first + last->count == run.first)
-        last->count += run.count;
-    else
+    if (!last || last->first + last->count < run.first)
         buf_add(reads, &run, sizeof run);
+    else if (last->first + last->count < run.first + run.count)
+        last->count = run.first + run.count - last->first;
 }
 
 /* The marked blocks among [first, first + below), numbered from 0. */
@@ -43,7 +43,7 @@ static void marks_add(Buf *reads, const NumberSet *marks, uint32_t first, uint32
     }
 }
 
-static FilePlan reads_plan(const Buf *reads, Arena *arena)
+FilePlan reads_plan(const Buf *reads, Arena *arena)
 {
     FilePlan plan = {.kind = PLAN_BLOCKS, .read_count = reads->len / sizeof(NumberRun)};
     plan.reads = (NumberRun *)(void *)(uintptr_t)arena_bytes(arena, buf_span(reads)).ptr;

@@ -52,5 +52,11 @@ typedef struct FilePlan {
 
 FilePlan file_plan(const PlanInput *input, Arena *arena);
 
+/* Adds a run to those of a plan (a Buf of NumberRun), or makes the last one longer where it touches or lies over it. An
+ * empty run adds nothing. In ascending order of their first blocks. */
+void reads_add(Buf *reads, NumberRun run);
+/* The plan to read these blocks and take over the others. */
+FilePlan reads_plan(const Buf *reads, Arena *arena);
+
 /* Appends the parent's extents of the blocks `run`: those that are zeros there have none. */
 void base_extents_add(Buf *extents, const ManifestEntry *base, NumberRun run);

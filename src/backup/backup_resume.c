@@ -289,13 +289,6 @@ static const ManifestEntry *base_cover(const ResumeFile *file, const Extent *pie
     return entry;
 }
 
-static void read_add(Buf *reads, uint32_t first, uint32_t below)
-{
-    const NumberRun run = {first, below - first};
-    if (first < below)
-        buf_add(reads, &run, sizeof run);
-}
-
 /* Takes the pieces out of what one run of reads would read; `used` gets what of them it is. */
 static void read_shorten(Buf *reads, Buf *used, NumberRun read, Pieces *pieces)
 {
@@ -312,13 +305,13 @@ static void read_shorten(Buf *reads, Buf *used, NumberRun read, Pieces *pieces)
         piece.first_block += before;
         piece.offset += (uint64_t)before * PAGE_BYTES;
         piece.count = end - piece.first_block;
-        read_add(reads, at, piece.first_block);
+        reads_add(reads, (NumberRun){at, piece.first_block - at});
         buf_add(used, &piece, sizeof piece);
         at = end;
         if (end == below)
             break; /* the rest of the piece may serve the next read */
     }
-    read_add(reads, at, below);
+    reads_add(reads, (NumberRun){at, below - at});
 }
 
 static void reads_shorten(ResumeFile *file, Pieces *pieces, Arena *arena)
@@ -332,10 +325,7 @@ static void reads_shorten(ResumeFile *file, Pieces *pieces, Arena *arena)
     for (size_t i = 0; i < count; i++)
         read_shorten(&reads, &used, wanted[i], pieces);
     file->base = base_cover(file, (const Extent *)(const void *)used.data, used.len / sizeof(Extent), arena);
-    *plan = (FilePlan){.kind = PLAN_BLOCKS, .read_count = reads.len / sizeof(NumberRun)};
-    plan->reads = (NumberRun *)(void *)(uintptr_t)arena_bytes(arena, buf_span(&reads)).ptr;
-    for (size_t i = 0; i < plan->read_count; i++)
-        plan->read_bytes += (uint64_t)plan->reads[i].count * PAGE_BYTES;
+    *plan = reads_plan(&reads, arena);
 }
 
 void resume_plan(ResumeFile *file, const StoredRuns *runs, const WalChanges *changes, Arena *arena)

@@ -65,18 +65,6 @@ bool pack_set_has(const PackSet *set, const Extent *extent)
     return pack_uses_find((PackUses){set->packs, set->count}, extent->label, extent->pack) != NULL;
 }
 
-static void read_add(Buf *reads, uint32_t first, uint32_t below)
-{
-    NumberRun *const last = reads->len ? (NumberRun *)(void *)(reads->data + reads->len) - 1 : NULL;
-    const NumberRun run = {first, below - first};
-    if (last && last->first + last->count >= first) {
-        if (last->first + last->count < below)
-            last->count = below - last->first;
-    } else {
-        buf_add(reads, &run, sizeof run);
-    }
-}
-
 /* The runs of both, in one ascending row. */
 static void reads_join(Buf *to, const FilePlan *plan, const Buf *more)
 {
@@ -85,8 +73,7 @@ static void reads_join(Buf *to, const FilePlan *plan, const Buf *more)
     size_t i = 0, k = 0;
     while (i < plan->read_count || k < count) {
         const bool is_first = k == count || (i < plan->read_count && plan->reads[i].first <= other[k].first);
-        const NumberRun *const run = is_first ? &plan->reads[i++] : &other[k++];
-        read_add(to, run->first, run->first + run->count);
+        reads_add(to, is_first ? plan->reads[i++] : other[k++]);
     }
 }
 
@@ -99,7 +86,7 @@ static void blocks_find(Buf *out, const PlanInput *input, const PackSet *set)
         const uint32_t below =
             extent->first_block + extent->count < end ? extent->first_block + extent->count : end;
         if (extent->first_block < below && pack_set_has(set, extent))
-            read_add(out, extent->first_block, below);
+            reads_add(out, (NumberRun){extent->first_block, below - extent->first_block});
     }
 }
 
@@ -117,8 +104,5 @@ void rewrite_plan(FilePlan *plan, const PlanInput *input, const PackSet *set, Ar
         return;
     }
     reads_join(&reads, plan, &more);
-    *plan = (FilePlan){.kind = PLAN_BLOCKS, .read_count = reads.len / sizeof(NumberRun)};
-    plan->reads = (NumberRun *)(void *)(uintptr_t)arena_bytes(arena, buf_span(&reads)).ptr;
-    for (size_t i = 0; i < plan->read_count; i++)
-        plan->read_bytes += (uint64_t)plan->reads[i].count * PAGE_BYTES;
+    *plan = reads_plan(&reads, arena);
 }

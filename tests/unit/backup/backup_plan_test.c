@@ -350,6 +350,25 @@ static void test_base_extents__that_go_on_are_joined(void **state)
     assert_extent(&found, 0, (NumberRun){0, 6}, 1, 0);
 }
 
+static void test_reads__join_where_they_touch_or_overlap(void **state)
+{
+    (void)state;
+    AUTO(plans_done) Plans plans;
+    plans_begin(&plans);
+    static const NumberRun runs[] = {{2, 3}, {5, 2}, {6, 1}, {6, 4}, {11, 0}, {11, 1}};
+    AUTO(buf_done) Buf reads = {0};
+    for (size_t i = 0; i < COUNT_OF(runs); i++)
+        reads_add(&reads, runs[i]);
+    const FilePlan plan = reads_plan(&reads, plans.arena);
+    assert_int_equal(plan.kind, PLAN_BLOCKS);
+    assert_int_equal(plan.read_count, 2);
+    assert_int_equal(plan.reads[0].first, 2);
+    assert_int_equal(plan.reads[0].count, 8);
+    assert_int_equal(plan.reads[1].first, 11);
+    assert_int_equal(plan.reads[1].count, 1);
+    assert_int_equal(plan.read_bytes, 9 * PAGE_BYTES);
+}
+
 UNIT_MAIN(cmocka_unit_test(test_plan__untouched_main_fork_is_not_opened),
           cmocka_unit_test(test_plan__marked_blocks_are_read),
           cmocka_unit_test(test_plan__marks_of_other_segments_are_theirs),
@@ -366,6 +385,7 @@ UNIT_MAIN(cmocka_unit_test(test_plan__untouched_main_fork_is_not_opened),
           cmocka_unit_test(test_plan__maps_of_an_untouched_relation_are_not_opened),
           cmocka_unit_test(test_plan__init_forks_and_other_files_are_compared),
           cmocka_unit_test(test_plan__without_a_map_everything_is_compared),
+          cmocka_unit_test(test_reads__join_where_they_touch_or_overlap),
           cmocka_unit_test(test_base_extents__are_cut_to_the_run),
           cmocka_unit_test(test_base_extents__of_zeros_are_none),
           cmocka_unit_test(test_base_extents__that_go_on_are_joined))
