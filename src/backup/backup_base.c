@@ -170,15 +170,6 @@ static Err *lists_read(Search *search)
                           backup->arena);
 }
 
-static bool is_condemned(const Search *search, BackupLabel label)
-{
-    for (size_t i = 0; i < search->condemned_count; i++) {
-        if (text_equal(search->condemned[i].text, label.text))
-            return true;
-    }
-    return false;
-}
-
 /* Labels ascend in the order in which backups were begun, so the last that fits is the newest. */
 static Err *parent_search(Base *base, bool *is_found, Search *search)
 {
@@ -187,7 +178,8 @@ static Err *parent_search(Base *base, bool *is_found, Search *search)
         const BackupLabel label = search->lists[0][i - 1].label;
         if (search->type == BACKUP_DIFF && label_type(label) != BACKUP_FULL)
             continue;
-        if (is_everywhere(search, label) && !is_condemned(search, label))
+        if (is_everywhere(search, label) &&
+            !label_is_among(label, search->condemned, search->condemned_count))
             TRY(candidate_try(base, is_found, search, label));
     }
     return NULL;

@@ -3,7 +3,6 @@
 #include "backup/backup_resume.h"
 
 #include "backup/backup_base.h"
-#include "base/text.h"
 #include "os/clock.h"
 #include "repo/hold.h"
 
@@ -39,15 +38,6 @@ typedef struct Search {
     const char *reason; /* why what one of them stored must be compared; NULL: nothing speaks against it */
 } Search;
 
-static bool is_condemned(const Search *search, BackupLabel label)
-{
-    for (size_t i = 0; i < search->condemned_count; i++) {
-        if (text_equal(search->condemned[i].text, label.text))
-            return true;
-    }
-    return false;
-}
-
 static bool begin_serves(const BackupBegin *begin, const BackupRecord *own)
 {
     return begin->timeline.id == own->timeline.id && !begin->from_standby && lsn_is_valid(begin->start_lsn) &&
@@ -78,7 +68,8 @@ static Err *label_try(Search *search, const BackupEntry *entry)
 {
     Backup *const backup = search->backup;
     const bool is_young = clock_now().us - entry->begun.us < RESUME_AGE_MAX_US;
-    if (!entry->has_begin || !entry->pack_count || !is_young || is_condemned(search, entry->label))
+    if (!entry->has_begin || !entry->pack_count || !is_young ||
+        label_is_among(entry->label, search->condemned, search->condemned_count))
         return NULL;
     BackupBegin begin;
     AUTO(err_free)

@@ -103,6 +103,15 @@ Err *label_parse(BackupLabel *out, const char *text)
     return NULL;
 }
 
+bool label_is_among(BackupLabel label, const BackupLabel *labels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(labels[i].text, label.text))
+            return true;
+    }
+    return false;
+}
+
 BackupType label_type(BackupLabel label)
 {
     const char *const at = strchr(type_letters, label.text[LABEL_TIME_CHARS]);

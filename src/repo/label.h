@@ -35,5 +35,6 @@ MUST Err *label_next(BackupLabel *out, BackupType type, Instant now, const Backu
 /* USAGE unless `text` is a label. */
 MUST Err *label_parse(BackupLabel *out, const char *text);
 bool label_is(const char *text);
+bool label_is_among(BackupLabel label, const BackupLabel *labels, size_t count);
 BackupType label_type(BackupLabel label);
 Instant label_time(BackupLabel label);

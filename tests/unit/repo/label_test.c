@@ -91,9 +91,19 @@ static void test_backup_type__is_read_back_as_named(void **state)
     ASSERT_ERR(USAGE, backup_type_parse(&type, "incremental"));
 }
 
+static void test_label_is_among__takes_the_whole_label(void **state)
+{
+    (void)state;
+    static const BackupLabel labels[] = {{"20261121-083000F"}, {"20261121-090000I"}};
+    assert_true(label_is_among(labels[1], labels, COUNT_OF(labels)));
+    assert_false(label_is_among(labels[1], labels, 1));
+    assert_false(label_is_among((BackupLabel){"20261121-090000D"}, labels, COUNT_OF(labels)));
+}
+
 UNIT_MAIN(cmocka_unit_test(test_label__names_the_second_and_the_type),
           cmocka_unit_test(test_label_next__is_later_than_the_newest_when_the_clock_steps_back),
           cmocka_unit_test(test_label_next__never_repeats_a_second),
           cmocka_unit_test(test_label_next__ends_with_the_year_9999),
           cmocka_unit_test(test_label_parse__refuses_what_is_no_label),
+          cmocka_unit_test(test_label_is_among__takes_the_whole_label),
           cmocka_unit_test(test_backup_type__is_read_back_as_named))
