@@ -240,8 +240,9 @@ static void unit_free(void *given)
     mem_free(&unit);
 }
 
-static Err *entry_push(SelfCheck *check, const ManifestEntry *entry)
+static Err *entry_push(void *arg, const ManifestEntry *entry)
 {
+    SelfCheck *const check = arg;
     const PgdataPath path = pgdata_path_classify(entry->path, &check->backup->filter.version);
     const PgFork fork = path.relation.fork;
     if (entry->kind != MANIFEST_FILE || path.kind != PGDATA_RELATION ||
@@ -258,19 +259,9 @@ static Err *files_push(void *arg, Pool *pool)
 {
     SelfCheck *const check = arg;
     const Backup *const backup = check->backup;
-    AUTO(place_reader_free)
-    PlaceReader *places = place_reader_new(older_repo(backup)->store, &backup->generation.root);
-    AUTO(manifest_close) ManifestReader *manifest = NULL;
     check->pool = pool;
-    TRY(manifest_open(&manifest, place_leaf_in(places), &backup->record.manifest_root));
-    for (;;) {
-        ManifestEntry entry;
-        bool is_end;
-        TRY(manifest_next(&entry, &is_end, manifest));
-        if (is_end)
-            return NULL;
-        TRY(entry_push(check, &entry));
-    }
+    return manifest_each(older_repo(backup)->store, &backup->generation.root, &backup->record.manifest_root,
+                         entry_push, check);
 }
 
 static bool stop_asked(void)

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "os/signal.h"
 
 /* Packs held open for reading; an index takes at most a few megabytes. */
 enum { PACKS_OPEN = 8 };
@@ -150,4 +151,21 @@ static Err *leaf_get(void *arg, Buf *out, const PlainPlace *place)
 LeafIn place_leaf_in(PlaceReader *reader)
 {
     return (LeafIn){leaf_get, reader};
+}
+
+Err *manifest_each(Store *store, const KeyRoot *root, const PlainPlace *place, ManifestEntryFn *each,
+                   void *arg)
+{
+    AUTO(place_reader_free) PlaceReader *places = place_reader_new(store, root);
+    AUTO(manifest_close) ManifestReader *manifest = NULL;
+    TRY(manifest_open(&manifest, place_leaf_in(places), place));
+    for (;;) {
+        ManifestEntry entry;
+        bool is_end;
+        TRY(manifest_next(&entry, &is_end, manifest));
+        if (is_end)
+            return NULL;
+        TRY(each(arg, &entry));
+        TRY(signal_check());
+    }
 }

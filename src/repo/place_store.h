@@ -35,6 +35,12 @@ void place_reader_free(PlaceReader **reader);
 MUST Err *place_get(Buf *out, PlaceReader *reader, const PlainPlace *place);
 LeafIn place_leaf_in(PlaceReader *reader);
 
+typedef Err *ManifestEntryFn(void *arg, const ManifestEntry *entry);
+/* Every entry of the manifest whose root lies at `place`, in path order; it lives until `each` returns. Ends early with
+ * what `each` returns. CORRUPT, AWAY, as manifest_next(); CANCELED when a stop signal came. */
+MUST Err *manifest_each(Store *store, const KeyRoot *root, const PlainPlace *place, ManifestEntryFn *each,
+                        void *arg);
+
 /* Plain bytes of a pack that no place names, such as a page of a file. */
 typedef struct PackRange {
     BackupLabel label;

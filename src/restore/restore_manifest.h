@@ -4,11 +4,12 @@
 /* restore/restore_manifest.h - one walk over the manifest of the backup that was chosen */
 #pragma once
 
-#include "repo/manifest.h"
+#include "repo/place_store.h"
 #include "restore/restore_priv.h"
 
-typedef Err *RestoreEntryFn(void *arg, const ManifestEntry *entry);
-
-/* Every entry in path order; it lives until `each` returns. Ends early with what `each` returns, and when a signal asks
- * for it. CORRUPT, AWAY: a leaf. */
-MUST Err *restore_manifest_each(const Restore *restore, RestoreEntryFn *each, void *arg);
+/* As manifest_each(). */
+MUST static inline Err *restore_manifest_each(const Restore *restore, ManifestEntryFn *each, void *arg)
+{
+    return manifest_each(restore->from.repo->store, &restore->from.generation.root,
+                         &restore->way.backup.manifest_root, each, arg);
+}
