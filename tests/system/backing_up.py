@@ -40,17 +40,7 @@ class Backups:
         return found and found[1], run
 
     def begin(self, *args, type='full'):
-        """Starts a backup and returns its process once it has begun to copy."""
-        had = set(self.repo.glob('main/g1/backup/*/begin'))
-        user = pgcluster.server_user() if os.geteuid() == 0 else None
-        options = {'user': user, 'group': user, 'extra_groups': []} if user else {}
-        process = subprocess.Popen(self.pgstrata.argv('backup', '--type', type, *args), text=True, cwd='/',
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   env=pgcluster.clean_environment(), **options)
-        pgcluster.wait_until(lambda: set(self.repo.glob('main/g1/backup/*/begin')) - had or process.poll() is not None,
-                             'the backup has begun')
-        assert process.poll() is None, process.communicate()
-        return process
+        return begin(self.pgstrata, self.repo, '--type', type, *args)
 
     def committed(self):
         """Labels of the backups that exist."""
@@ -76,6 +66,20 @@ class Backups:
         copy.start()
         copy.wait_for_recovery_end()
         return copy
+
+
+def begin(pgstrata, repo, *args):
+    """Starts a backup and returns its process once it has begun to copy."""
+    had = set(repo.glob('main/g1/backup/*/begin'))
+    user = pgcluster.server_user() if os.geteuid() == 0 else None
+    options = {'user': user, 'group': user, 'extra_groups': []} if user else {}
+    process = subprocess.Popen(pgstrata.argv('backup', *args), text=True, cwd='/', stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env={**pgcluster.clean_environment(), **pgstrata.env}, **options)
+    pgcluster.wait_until(lambda: set(repo.glob('main/g1/backup/*/begin')) - had or process.poll() is not None,
+                         'the backup has begun')
+    assert process.poll() is None, process.communicate()
+    return process
 
 
 def ballast(cluster, gigabytes=16):

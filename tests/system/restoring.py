@@ -1,8 +1,10 @@
 """What the tests of restore share: a protected cluster with a history, and restored copies of it."""
 import contextlib
 import os
+import signal
 
 import archiving
+import backing_up
 import pgcluster
 import shadow
 
@@ -30,6 +32,13 @@ class Protected:
 
     def backup(self, *args, **options):
         self.pgstrata('backup', '--type=full', *args, **options)
+
+    def begin_backup(self, *args):
+        """Starts a backup, stops it in its tracks once it has begun to copy, and returns its process."""
+        process = backing_up.begin(self.pgstrata, self.archive.urls[0], '--compress-level=19', *args)
+        os.kill(process.pid, signal.SIGSTOP)
+        assert process.poll() is None, process.communicate()
+        return process
 
     def work(self, commits=40, seed=1):
         writers = shadow.Workload(self.shadow, seed=seed)

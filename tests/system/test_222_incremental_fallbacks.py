@@ -1,5 +1,6 @@
 """What makes the map of changed blocks worthless: the backup says so, reads every block, and is as good as any other."""
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -55,20 +56,32 @@ def test_a_gap(line):
     line.prove(line.take_incremental())
 
 
-@pytest.mark.majors(15)
-def test_a_damaged_segment(line):
-    names = leave_behind(line)
-    path = line.archive.object(names[1])
+def damage(path, place):
+    """Flips a bit in the middle of the object's frames, or of the index behind them."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    trailer = len(content) - 76
+    index, = struct.unpack_from('<Q', content, trailer + 16)
+    content[index // 2 if place == 'frames' else (index + trailer) // 2] ^= 1
     path.chmod(0o640)
     path.write_bytes(content)
-    made = line.take(code=None)
-    if made.get('label'):       # what it needs of the object, its index, may be sound
-        line.extra_checks = lambda copy: None
-        line.prove(made)
-    else:
-        assert names[1] in line.run.err
+
+
+@pytest.mark.majors(15)
+def test_a_segment_with_damaged_frames(line):
+    """What the map needs of the object is its index, which is sound; the parent's WAL is behind the new backup."""
+    names = leave_behind(line)
+    damage(line.archive.object(names[1]), 'frames')
+    line.prove(line.take_incremental())
+
+
+@pytest.mark.majors(15)
+def test_a_segment_with_a_damaged_index(line):
+    names = leave_behind(line)
+    damage(line.archive.object(names[1]), 'index')
+    made = line.take_reading_all(f'{names[1]}.wal: index of')
+    line.prove(made)
+    line.stir_kinds()
+    line.prove(line.take_incremental())
 
 
 @pytest.mark.parametrize('archived', ['none', 'some'])

@@ -1,5 +1,7 @@
 """backup of a server whose archive holds the WAL of another life under the same names: a snapshot rolled back, a copy that was started."""
+import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -56,4 +58,29 @@ def test_a_snapshot_that_was_rolled_back_is_no_ground_for_a_backup(story, segmen
     for kind in ('incr', 'full'):
         run = story.pgstrata('backup', '--type', kind, code=7)
         assert 'in repository r1 is not the one of this server' in run.err and 'rolled back to a snapshot' in run.err
+    assert labels(story) == had
+
+
+def archive_of_another_life(story, name):
+    """Archives the segment as a copy of the data directory would that has written something else since."""
+    data = story.clusters.folder / 'copy'
+    for path in 'global/pg_control', f'pg_wal/{name}':
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(story.cluster.data / path, data / path)
+    with open(data / 'pg_wal' / name, 'r+b') as segment:
+        segment.seek(-1, os.SEEK_END)
+        segment.write(b'x')
+    pgcluster.own_by_server_user(data)
+    story.pgstrata('archive-push', f'pg_wal/{name}', cwd=data)
+
+
+def test_another_life_that_archives_while_the_backup_copies(story):
+    """At its start all was well; what it waits for at its end has come, under the right name, from elsewhere."""
+    had = labels(story)
+    process = story.begin_backup()
+    archive_of_another_life(story, story.cluster.value('select pg_walfile_name(pg_current_wal_lsn())'))
+    os.kill(process.pid, signal.SIGCONT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 7, said
+    assert 'in repository r1 is not the one of this server' in said
     assert labels(story) == had
