@@ -22,6 +22,8 @@ import time
 
 import psycopg2
 
+import template
+
 EVERY = (13, 14, 15, 16, 17, 18)
 STORY = (13, 15, 18)        # the full stories run on these
 ROUND_TRIP = (14, 16, 17)   # one round trip on each of these
@@ -134,6 +136,7 @@ BASE_CONF = {
     'fsync': 'off', 'shared_buffers': '16MB', 'max_connections': '40', 'listen_addresses': "''", 'wal_level': 'replica',
     'max_wal_senders': '4', 'track_commit_timestamp': 'on', 'log_checkpoints': 'on', 'timezone': "'UTC'",
     'log_timezone': "'UTC'", 'restart_after_crash': 'off',
+    'wal_retrieve_retry_interval': '100ms',     # a standby asks its archive again
 }
 started = set()
 
@@ -143,6 +146,19 @@ def stop_all():
     for cluster in list(started):
         with contextlib.suppress(Exception):
             cluster.stop('immediate')
+
+
+def call(argv, check=True):
+    """Runs one of the server's programs as its user; returns its exit status and what it said."""
+    # Output goes to a file: a pipe would be held open by the server that pg_ctl leaves behind.
+    with tempfile.TemporaryFile('w+') as out:
+        done = subprocess.run(as_server_user(*argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd='/',
+                              env=dict(clean_environment(), LC_ALL='C.UTF-8'))
+        out.seek(0)
+        text = out.read()
+    if check and done.returncode:
+        raise ServerError(f'{argv[0]} exited {done.returncode}: {text}')
+    return done.returncode, text
 
 
 class Cluster:
@@ -158,16 +174,17 @@ class Cluster:
 
     @classmethod
     def create(cls, major, home=None, *, checksums=True, segment_mb=16, durable=False, conf=None, programs=None):
-        """initdb in home/data. durable=True keeps fsync on; conf adds settings (name: value as written in the file)."""
+        """A fresh cluster in home/data. durable=True keeps fsync on; conf adds settings (name: value as written in the file)."""
         home = pathlib.Path(home or new_folder())
         self = cls(major, home, home / 'data', programs)
-        argv = [self.programs / 'initdb', '-D', self.data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C',
-                '--no-sync', f'--wal-segsize={segment_mb}']
+        argv = [self.programs / 'initdb', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync',
+                f'--wal-segsize={segment_mb}']
         if checksums:
             argv.append('--data-checksums')
         elif major >= 18:
             argv.append('--no-data-checksums')
-        self._call(argv)
+        subprocess.run(as_server_user('cp', '-a', template.of(call, new_folder, tuple(argv)), self.data), check=True)
+        template.rename(self.data)
         settings = dict(BASE_CONF, port=self.port, unix_socket_directories=f"'{self.run}'", **(conf or {}))
         if durable:
             settings['fsync'] = 'on'
@@ -188,19 +205,11 @@ class Cluster:
         subprocess.run(as_server_user('cp', '-a', self.data, home / 'data'), check=True)
         return Cluster.adopt(self.major, home / 'data', home, self.programs)
 
-    def _call(self, argv, check=True):
-        # Output goes to a file: a pipe would be held open by the server that pg_ctl leaves behind.
-        with tempfile.TemporaryFile('w+') as out:
-            done = subprocess.run(as_server_user(*argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd='/',
-                                  env=dict(clean_environment(), LC_ALL='C.UTF-8'))
-            out.seek(0)
-            text = out.read()
-        if check and done.returncode:
-            raise ServerError(f'{argv[0]} exited {done.returncode}: {text}\n--- {self.log_file}:\n{self.log()[-3000:]}')
-        return done.returncode, text
-
     def pg_ctl(self, *args, check=True):
-        return self._call([self.programs / 'pg_ctl', '-D', self.data, *args], check)
+        try:
+            return call([self.programs / 'pg_ctl', '-D', self.data, *args], check)
+        except ServerError as fault:
+            raise ServerError(f'{fault}\n--- {self.log_file}:\n{self.log()[-3000:]}') from None
 
     def configure(self, settings, file='postgresql.conf'):
         """Appends settings; a later line wins. Takes effect at the next start or reload()."""
