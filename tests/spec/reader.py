@@ -562,29 +562,32 @@ def verify_hold(repository, key, folder, name):
             need(wanted['timeline'] > 0 and (wanted['last'] is None or wanted['first'] <= wanted['last']), f'{key}: no range')
 
 
+def verify_object(repository, key):
+    container = repository.container(key)
+    match = re.fullmatch(r'([a-z0-9_-]{1,40}/g[1-9][0-9]*)/(.*)', key)
+    if not match:
+        return need(key == 'pgstrata', f'{key} is no name of this format')
+    root, rest = match.groups()
+    need(any(re.fullmatch(pattern, rest) and kind == container.kind for pattern, kind in TREE), f'{key}: wrong name or kind')
+    if container.kind in (4, 5, 6, 7, 8):
+        wal(repository, root, rest.rsplit('/', 1)[1].removesuffix('.wal'))
+    elif container.kind == 10:
+        verify_pack(container)
+    elif container.kind == 12:
+        verify_backup(repository, root, rest.split('/')[1])
+    elif container.kind == 13:
+        verify_hold(repository, key, *rest.split('/')[1:])
+    elif container.kind != 11:
+        repository.json(key, container.kind)
+
+
 def verify(repository):
     count = 0
     for key in repository.keys():
         if re.fullmatch(r'[a-z0-9_-]{1,40}/g[1-9][0-9]*/quarantine/.*\.[0-9a-f]{8}', key):
             continue  # what was damaged and has been set aside
-        container = repository.container(key)
+        verify_object(repository, key)
         count += 1
-        match = re.fullmatch(r'([a-z0-9_-]{1,40}/g[1-9][0-9]*)/(.*)', key)
-        if not match:
-            need(key == 'pgstrata', f'{key} is no name of this format')
-            continue
-        root, rest = match.groups()
-        need(any(re.fullmatch(pattern, rest) and kind == container.kind for pattern, kind in TREE), f'{key}: wrong name or kind')
-        if container.kind in (4, 5, 6, 7, 8):
-            wal(repository, root, rest.rsplit('/', 1)[1].removesuffix('.wal'))
-        elif container.kind == 10:
-            verify_pack(container)
-        elif container.kind == 12:
-            verify_backup(repository, root, rest.split('/')[1])
-        elif container.kind == 13:
-            verify_hold(repository, key, *rest.split('/')[1:])
-        elif container.kind != 11:
-            repository.json(key, container.kind)
     return count
 
 

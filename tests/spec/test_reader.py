@@ -308,12 +308,12 @@ def test_a_file_is_recovered_by_hand(made):
 
 
 def damaged(made, key, change):
-    """What verify says after `change` was done to the bytes of an object."""
+    """What verify says of an object after `change` was done to its bytes."""
     path = made.root / key
     data = path.read_bytes()
     try:
         path.write_bytes(change(bytearray(data)))
-        reader.verify(reader.Repository(made.root))
+        reader.verify_object(reader.Repository(made.root), key)
     except (reader.Corrupt, reader.Unsupported) as fault:
         return str(fault)
     finally:

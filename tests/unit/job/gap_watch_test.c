@@ -26,7 +26,9 @@ static void scene_done(Scene *scene)
 /* A backup at segment 5, and WAL up to 6; 7 and 8 are not there, 9 is. */
 static Scene scene_new(void)
 {
-    Scene scene = {.repo = new_repo("main"), .arena = arena_new(), .folder = test_folder()};
+    Scene scene = {.repo = new_repo("main"),
+                   .arena = arena_new(),
+                   .folder = test_folder_fast()}; /* a watch makes its memory durable */
     put_generation(scene.repo);
     put_branch(scene.repo, 1, 0, (Lsn){0});
     put_days(scene.repo, 1, 5, 6);
