@@ -37,8 +37,12 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """With -n, one module's tests of one major stay on one worker, so that module fixtures are made once."""
-    for item in items:
+    """With -n, a module that says ONE_WORKER keeps its tests of one major together, so that its fixtures are made once. Such
+    groups take minutes and begin first, so that at the end nobody waits for one."""
+    def is_group(item):
+        return getattr(item.module, 'ONE_WORKER', False)
+    items.sort(key=lambda item: not is_group(item))
+    for item in filter(is_group, items):
         major = item.callspec.params.get('major', '') if hasattr(item, 'callspec') else ''
         item.add_marker(pytest.mark.xdist_group(f'{item.module.__name__}-{major}'))
 

@@ -115,7 +115,8 @@ def test_bad_usage_and_bad_configuration_stop(archive, story):
                  ['archive-get', names[0], 'no_such_folder/RECOVERYXLOG']):
         archive.pgstrata(*args, code=200, cwd=data)
     conf = archive.pgstrata.conf.read_text()
-    for broken in ('[repo r1]\nurl = /nowhere\n[cluster main]\n', 'nonsense\n', conf + 'nonsense = 1\n', ''):
+    away = '[global]\nretry-timeout = 1s\n[repo r1]\nurl = /nowhere\n[cluster main]\n'
+    for broken in (away, 'nonsense\n', conf + 'nonsense = 1\n', ''):
         archive.pgstrata.conf.write_text(broken)
         archive.get(data, names[0], code=200)
         assert not (data / 'pg_wal' / 'RECOVERYXLOG').exists()

@@ -24,6 +24,7 @@ import wal_oracle   # noqa: E402
 
 SEGMENT = 1 << 20
 every_major = pytest.mark.majors(*pgcluster.EVERY)
+ONE_WORKER = True   # the work and what PostgreSQL says of it are made once a major
 MAGIC_13, MAGIC_14 = b'\x06\xd1', b'\x0d\xd1'
 
 
