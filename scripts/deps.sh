@@ -9,7 +9,8 @@ set -euo pipefail
 build='gcc libc6-dev make meson ninja-build pkg-config libzstd-dev liblz4-dev libssl-dev libxxhash-dev libjansson-dev
     libinih-dev libpq-dev libcmocka-dev zstd lz4'
 test="$build clang libclang-rt-14-dev clang-format shellcheck pyflakes3 postgresql-15 tzdata python3
-    python3-pytest python3-pytest-xdist python3-psycopg2 python3-zstandard python3-lz4 python3-xxhash patchelf file groff-base"
+    python3-pytest python3-pytest-xdist python3-psycopg2 python3-zstandard python3-lz4 python3-xxhash patchelf file groff-base
+    man-db"
 bench="$test pgbackrest"
 demo="$build postgresql-15"
 

@@ -20,8 +20,8 @@ if "$programs/postgres" --version >/dev/null 2>&1 && [ -e "$dest/.complete" ]; t
 fi
 for tool in apt-get dpkg-deb patchelf file; do
     command -v $tool >/dev/null || {
-        echo "suite-server: $suite skipped, $tool is missing; run: scripts/deps.sh test" >&2
-        exit 3
+        echo "suite-server: $tool is missing; run: scripts/deps.sh test" >&2
+        exit 1
     }
 done
 

@@ -13,6 +13,17 @@ parts=${PARTS:-units cli sanitized threads fuzz servers spec golden system}
 passed=0 failed=0 reports=build-reports
 mkdir -p $reports
 
+# What servers and repositories of tests hold is thrown away, and no test pulls the plug: memory does where there is plenty of
+# it. Tests of files, folders and stores, and the demo, use the disk.
+scratch() {
+    local room free
+    room=$(df --output=avail -B1G /dev/shm 2>/dev/null | tail -1)
+    free=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
+    if [ "${room:-0}" -ge 12 ] && [ "${free:-0}" -ge 16 ]; then echo /dev/shm; else echo /tmp; fi
+}
+TMPDIR=${TMPDIR:-$(scratch)}
+export TMPDIR
+
 # tally NAME PASSED FAILED: adds a part's figures.
 tally() {
     passed=$((passed + $2)) failed=$((failed + $3))
@@ -25,7 +36,8 @@ build() {
     scripts/configure.sh "$folder" "$@" && ninja -C "$folder" --quiet
 }
 
-sanitizer_options() { echo "-Db_sanitize=$1 -Db_lundef=false"; }
+# Half as much compiling as at -O2, and the tests take as long.
+sanitizer_options() { echo "-Db_sanitize=$1 -Db_lundef=false -Doptimization=1 -Dc_args=-g1"; }
 
 # meson_part NAME FOLDER TEST...: runs the tests (all when none is named) of a build folder.
 meson_part() {
@@ -64,13 +76,15 @@ run_sanitized() {
     meson_part 'units under ASan and UBSan' build-asan
 }
 
-# TSan needs the memory layout that address randomisation may take away from it.
+# Builds no more than these tests. TSan needs the memory layout that address randomisation may take away from it.
 run_threads() {
-    local tests runner
+    local tests programs runner
     # shellcheck disable=SC2046
-    build build-tsan $(sanitizer_options thread) || { tally build-tsan 0 1; return; }
+    scripts/configure.sh build-tsan $(sanitizer_options thread) || { tally build-tsan 0 1; return; }
     mapfile -t tests < <(meson test -C build-tsan --list 2>/dev/null | sed -nE 's#^(.* )?(flow/.*|repo/(frame_pool|page_hashes)_test|archive/wal_rights_test)$#\2#p')
-    [ ${#tests[@]} != 0 ] || { echo 'test: there are no tests of threads yet'; return; }
+    [ ${#tests[@]} != 0 ] || { tally 'tests of threads' 0 1; return; }
+    programs=("${tests[@]/\//-}")
+    ninja -C build-tsan --quiet "${programs[@]/#/tests/unit/}" || { tally build-tsan 0 1; return; }
     runner=$(setarch -R true 2>/dev/null && echo setarch -R)
     meson_part 'threads under TSan' build-tsan "${tests[@]}"
 }
@@ -90,11 +104,12 @@ run_spec() {
 }
 
 run_golden() {
-    pytest_part golden tests/golden
+    pytest_part golden -n "$(nproc)" tests/golden
 }
 
 run_system() {
-    pytest_part system -n "${PGSTRATA_TEST_JOBS:-$(nproc)}" --dist loadgroup tests/system
+    # They wait as much as they compute.
+    pytest_part system -n "${PGSTRATA_TEST_JOBS:-$((2 * $(nproc)))}" --dist loadgroup tests/system
 }
 
 main_build=build
