@@ -256,6 +256,7 @@ static Err *options_fill(RestoreCall *restore)
     options->delta = settings_flag(settings, OPT_DELTA);
     options->no_salvage = settings_flag(settings, OPT_NO_SALVAGE);
     options->dry_run = settings_flag(settings, OPT_DRY_RUN);
+    options->is_forced = settings_flag(settings, OPT_FORCE);
     options->announce = way_announce;
     options->confirm = settings_flag(settings, OPT_YES) ? NULL : loss_confirm;
     options->person = restore;

@@ -5,6 +5,7 @@
 #include "restore/restore.h"
 
 #include "cluster/cluster.h"
+#include "restore/restore_hold.h"
 #include "restore/restore_priv.h"
 #include "os/entry.h"
 #include "store/mirror.h"
@@ -116,6 +117,7 @@ static Err *work(Restore *restore)
     AUTO(buf_done) Buf control = {0};
     TRY(restore_place_confirm(restore));
     TRY(way_save(restore));
+    TRY(restore_hold_renew(restore));
     TRY(restore_place_begin(restore));
     TRY(restore_strangers_keep(restore));
     TRY(restore_copy(&control, restore));
@@ -157,7 +159,9 @@ static Err *run(Restore *restore)
     TRY(restore_place_rights(restore));
     TRY(from_open(restore));
     TRY(restore_place_judge(restore));
+    TRY(restore_holds_read(restore));
     TRY(damage_explain(way_find(restore)));
+    TRY(restore_hold_tell(restore));
     TRY(restore_tablespaces_find(restore));
     TRY(damage_explain(restore_room_check(restore)));
     if (options->announce)
@@ -182,7 +186,7 @@ Err *restore_run(RestoreResult *out, const ClusterOptions *cluster, const Restor
 {
     AUTO(restore_done)
     Restore restore = {.cluster = cluster, .options = options, .report = report, .arena = arena};
-    Err *const err = run(&restore);
+    Err *const err = restore_hold_explain(&restore, run(&restore));
     bad_copies_tell(&restore);
     if (!err)
         *out = restore.result;

@@ -66,6 +66,7 @@ typedef struct RestoreOptions {
     bool delta; /* over what is in to_dir already */
     bool no_salvage;
     bool dry_run;
+    bool is_forced;              /* also from a backup that is being removed, while it is still there */
     RestoreAnnounceFn *announce; /* may be NULL */
     RestoreConfirmFn *confirm;   /* NULL: everything is agreed to */
     void *person;                /* for both */

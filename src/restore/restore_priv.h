@@ -76,6 +76,7 @@ typedef struct Restore {
     Arena *arena;
     RestoreFrom from;
     RestorePlace place;
+    struct RestoreHolds *holds; /* restore_hold.h; NULL: not read, nothing counts as decided */
     const WalLocal *unarchived; /* counted as if it were archived; NULL: none is */
     RestoreWay way;
     const RestoreLink *links;
@@ -103,8 +104,7 @@ MUST Err *restore_place_begin(Restore *restore);
 MUST Err *restore_file_mode(mode_t *out, const Restore *restore);
 /* pg_control there, marker gone, all durable. */
 MUST Err *restore_place_end(Restore *restore, Span control);
-/* Moves what is in the data directory at `path` beside it. */
-MUST Err *restore_set_aside(Restore *restore, const char *path);
+MUST Err *restore_set_aside(Restore *restore, const char *path); /* moves what is there beside it */
 /* Absolute path of a file below the data directory, in `arena`. */
 MUST char *restore_path(const Restore *restore, const char *path, Arena *arena);
 /* ---- restore_tablespaces.c: where they go. Fills `links`. USAGE: a mapped one that the backup has not got. REFUSED:

@@ -9,9 +9,11 @@
  * there and does not stop because nothing later ever came.
  */
 #include "base/text.h"
+#include "restore/restore_hold.h"
 #include "restore/restore_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct Seek {
     Restore *restore;
@@ -20,6 +22,8 @@ typedef struct Seek {
     size_t at;       /* the one that is being tried */
     bool has_gap;    /* where a name or transaction was looked for, the WAL … */
     WalName missing; /* … ended here and goes on behind it */
+    bool has_going;  /* one that is being removed was passed over: */
+    BackupLabel going;
     WalSource source;
 } Seek;
 
@@ -62,16 +66,28 @@ static Err *timeline_choose(Timeline *out, const Restore *restore)
 static int newest_first(const void *a, const void *b)
 {
     const BackupRecord *const x = a, *const y = b;
-    return x->stop_lsn.at > y->stop_lsn.at ? -1 : x->stop_lsn.at < y->stop_lsn.at;
+    if (x->stop_lsn.at != y->stop_lsn.at)
+        return x->stop_lsn.at > y->stop_lsn.at ? -1 : 1;
+    return strcmp(y->label.text, x->label.text); /* of a server that was stopped all the time */
 }
 
-/* A backup that cannot be read does not stand in the way of another. `*damage` is the last of them. */
+/* A backup that cannot be read does not stand in the way of another. `*damage` is the last of them. One that has gone since
+ * the listing is passed over like one that goes. */
 static Err *record_load(Seek *seek, Err **damage, BackupLabel label)
 {
     const Restore *const restore = seek->restore;
     const RestoreFrom *const from = &restore->from;
     BackupRecord *const record = &seek->records[seek->count];
-    Err *const err = backup_record_load(record, from->repo, &from->generation.root, label, restore->arena);
+    bool goes;
+    TRY(restore_hold_goes(&goes, restore, label));
+    Err *err =
+        goes ? NULL : backup_record_load(record, from->repo, &from->generation.root, label, restore->arena);
+    if (goes || err_is(err, ERR_NOT_FOUND)) {
+        err_free(&err);
+        seek->has_going = true;
+        seek->going = label;
+        return NULL;
+    }
     if (err_is(err, ERR_CORRUPT)) {
         if (*damage)
             report_survived(restore->report, TAKE(*damage));
@@ -82,6 +98,14 @@ static Err *record_load(Seek *seek, Err **damage, BackupLabel label)
     if (lineage_has_backup(&restore->way.lineage, record->timeline, record->stop_lsn))
         seek->count++;
     return NULL;
+}
+
+static Err *going_err(const Seek *seek)
+{
+    return err_hint(ERR(REFUSED, "backup %s is being removed %s", seek->going.text,
+                        restore_hold_where(seek->restore, seek->going)),
+                    "pgstrata info shows what else there is; where no expire runs any more, --force takes it "
+                    "while it is still there");
 }
 
 static Err *records_load(Seek *seek)
@@ -108,6 +132,8 @@ static Err *records_load(Seek *seek)
     qsort(seek->records, seek->count, sizeof *seek->records, newest_first);
     if (seek->count)
         return NULL;
+    if (seek->has_going)
+        return going_err(seek);
     if (wanted && !is_met)
         return err_hint(ERR(NOT_FOUND, "there is no backup %s of cluster %s", wanted, restore->cluster->name),
                         "pgstrata info lists the backups");
@@ -427,6 +453,21 @@ static Err *backup_choose(Seek *seek)
     return fit == FIT_NOT_MET ? nowhere_err(seek) : early_err(seek);
 }
 
+/* What may have led there is named where nothing else does, or where the way is longer without it. */
+static Err *way_choose(Seek *seek)
+{
+    Err *err = backup_choose(seek);
+    const Restore *const restore = seek->restore;
+    if (!seek->has_going)
+        return err;
+    const char *const where = restore_hold_where(restore, seek->going);
+    if (err)
+        return err_detail(err, "backup %s is being removed %s", seek->going.text, where);
+    report_note(restore->report, "restore/REMOVING", "backup %s is being removed %s: it was not considered",
+                seek->going.text, where);
+    return NULL;
+}
+
 /* ---- what the server will meet */
 
 static Err *facts_check(const Seek *seek)
@@ -499,7 +540,7 @@ Err *restore_way_find(Restore *restore)
                             .local = restore->unarchived,
                             .is_whole_only = restore->place.role == PLAN_STANDBY}};
     TRY(records_load(&seek));
-    TRY(backup_choose(&seek));
+    TRY(way_choose(&seek));
     if (restore->place.role == PLAN_STANDBY)
         tail_tell(restore);
     else

@@ -164,13 +164,13 @@ static Err *label_sweep(Sweep *sweep, BackupLabel label)
     return sweep->has_left ? NULL : hold_forget(expiry->repo, &expiry->generation->root, label);
 }
 
-/* Holds of labels of which nothing is there: a removal that was broken off at its very end. */
+/* Holds of labels of which nothing is there: a removal that was broken off at its very end, or a word that met it. */
 static Err *holds_tidy(Expiry *expiry)
 {
     const HoldList *const holds = &expiry->stock.holds;
     for (size_t i = 0; i < holds->count && !expiry->work->options.dry_run; i++) {
         BackupLabel label = {{0}};
-        if (!hold_says(&holds->holds[i], HOLD_REMOVING))
+        if (!hold_says(&holds->holds[i], HOLD_REMOVING) && !hold_says(&holds->holds[i], HOLD_CONDEMNED))
             continue;
         memcpy(label.text, holds->holds[i].subject, sizeof label.text);
         if (!stock_find(&expiry->stock, label))

@@ -15,6 +15,7 @@
 #include "fault/store_kinds.h"
 #include "archive/wal_rights.h"
 #include "restore/restore.h"
+#include "repo/hold.h"
 #include "repo/wal_object.h"
 
 #include <errno.h>
@@ -248,8 +249,8 @@ static void test_restore__survives_whatever_goes_wrong_in_the_store(void **state
     held_stores_done();
 }
 
-/* The timeline's history file, so that all that is asked for is there. */
-static void history_put(const RestoreWorld *world)
+/* The timeline's history file and a word about an older backup, so that all that is asked for is there. */
+static void others_put(const RestoreWorld *world)
 {
     enum { SEGMENT_BYTES = 16 << 20 };
     const Generation generation = {.root = world->cluster.root, .segment_bytes = SEGMENT_BYTES};
@@ -262,6 +263,9 @@ static void history_put(const RestoreWorld *world)
     AUTO(repo_set_free) RepoSet *set = NULL;
     ASSERT_OK(cluster_repos_open(&set, &world->cluster.options));
     ASSERT_OK(repo_set_put(set, key_wal(&world->cluster.root, name).text, buf_span(&object)));
+    const BackupLabel older = {"20200101-000000F"};
+    for (size_t i = 0; i < set->count; i++)
+        ASSERT_OK(hold_gone_write(set->repos[i], &world->cluster.root, older));
 }
 
 /* The other repository has a good copy of everything, and it is told which one was bad. */
@@ -272,7 +276,7 @@ static void test_restore__takes_the_good_copy(void **state)
     world_begin();
     stopped_cluster_make_held(&world.cluster, held_drivers, 2);
     world_fill(&world);
-    history_put(&world);
+    others_put(&world);
     for (size_t i = 0; i < COUNT_OF(store_kinds); i++) {
         const StoreKind *const kind = &store_kinds[i];
         world.cluster.repo_options[0].retry_timeout_ms = kind->patience_ms;

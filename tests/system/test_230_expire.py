@@ -109,6 +109,28 @@ def test_a_branch_that_was_left_stays_until_it_is_given_up(pgstrata, clusters, m
 
 
 @pytest.mark.majors(15)
+def test_a_restore_looks_at_what_expires(pgstrata, clusters, major):
+    story = restoring.Protected(pgstrata, clusters, major)
+    made = [backup(story, 'full', '--no-expire') for _ in range(2)]
+    story.archive_all()
+    old = made[0][0]
+    pgstrata('expire', '--retention=backups 1')
+    fates = story.archive.urls[0] / 'main/g1/hold/fate'
+    run = story.restore(f'--backup={old}', '--target-immediate', '--dry-run', code=3)[1]
+    assert f'backup {old} is condemned: it may be removed from ' in run.err and f'"pgstrata pin {old}" keeps it' in run.err
+    assert os.listdir(fates) == [f'{old}.000001']
+    data, run = story.restore(f'--backup={old}', '--target-immediate', code=3)
+    story.check(data, made[0][1])
+    assert sorted(os.listdir(fates)) == [f'{old}.000001', f'{old}.000002']
+    pgstrata('pin', old)
+    story.restore(f'--backup={old}', '--target-immediate', '--dry-run')
+    # The pin keeps the backup, and not the WAL behind it, which nothing has promised for a moment now.
+    data, run = story.restore(f'--backup={old}', code=3)
+    assert 'is promised no more: it may be removed from ' in run.err and 'is condemned' not in run.err
+    story.check(data, made[1][1])
+
+
+@pytest.mark.majors(15)
 def test_killed_expiries_hurt_nothing(pgstrata, clusters, major):
     story = restoring.Protected(pgstrata, clusters, major)
     made = [backup(story, 'incr' if number % 4 else 'full', '--no-expire') for number in range(10)]

@@ -212,6 +212,20 @@ static void test_expire__packs_stay_for_a_backup_that_has_begun(void **state)
     yard_check(&yard);
 }
 
+/* Who condemns a backup at the moment at which it goes leaves a word about nothing. */
+static void test_expire__forgets_a_word_about_nothing(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    yard_open(&yard, "backups 1", DAY_US);
+    yard_backup(&yard, NULL);
+    Hold hold = hold_next(HOLD_FATES, "20200101-000000F", HOLD_CONDEMNED, NULL);
+    hold.number = 2;
+    ASSERT_OK(hold_write(yard.repo, &yard.generation.root, &hold));
+    yard_expire(&yard);
+    assert_int_equal(yard_count_keys(&yard, "hold/fate/"), 0);
+}
+
 /* ---- what was never committed ---- */
 
 static void test_expire__a_backup_that_failed_goes_after_seven_days_and_the_grace(void **state)
@@ -498,7 +512,8 @@ static void test_full_due__follows_what_the_repository_holds(void **state)
     assert_non_null(strstr(due.why, full->label.text));
 }
 
-UNIT_MAIN(cmocka_unit_test(test_full_due__follows_what_the_repository_holds),
+UNIT_MAIN(cmocka_unit_test(test_expire__forgets_a_word_about_nothing),
+          cmocka_unit_test(test_full_due__follows_what_the_repository_holds),
           cmocka_unit_test(test_expire__condemns_then_waits_then_removes),
           cmocka_unit_test(test_expire__a_dry_run_says_it_and_changes_nothing),
           cmocka_unit_test(test_expire__what_a_promise_wants_again_is_reprieved),
