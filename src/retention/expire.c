@@ -120,7 +120,7 @@ static Err *hand_refuse(const Expiry *expiry, size_t at)
         return err_hint(
             ERR(REFUSED, "backup %s is pinned in the repository %s", label.text, expiry->repo->name),
             "\"pgstrata unpin %s\" first, or add --force", label.text);
-    if (judgement->verdict == VERDICT_STAYS && !judgement->reasons)
+    if (judgement->verdict == VERDICT_STAYS && !judgement->reasons && !judgement->is_for_other)
         return err_hint(ERR(REFUSED, "backup %s stays in the repository %s: %s", label.text,
                             expiry->repo->name, judgement->why),
                         "\"pgstrata verify\" says more; --force removes it all the same");
@@ -158,6 +158,9 @@ static Err *timeline_refuse(const Expiry *expiry)
 {
     const Timeline timeline = expiry->work->options.drop_timeline;
     const Lineage *const production = &expiry->stock.production;
+    if (!production->count && expiry->stock.line_fault)
+        return ERR(REFUSED, "which timeline is the production branch's cannot be read: %s",
+                   expiry->stock.line_fault);
     if (production->count && production->timeline.id == timeline.id)
         return err_hint(ERR(REFUSED, "timeline %u is the tip of the production branch", timeline.id),
                         "what its backups hold expires as it was promised: see the option --retention");
@@ -243,16 +246,33 @@ static Err *generation_expire(Gathering *gathering, Repo *repo, const Generation
 
 /* ---- all of them ---- */
 
-typedef Err *GenerationFn(Gathering *gathering, Repo *repo, const Generation *generation);
-
-static Err *generations_each(Gathering *gathering, Repo *repo, GenerationFn *run)
+static Err *generations_ask(Gathering *gathering, Repo *repo)
 {
     const Generation *list;
     size_t count;
     TRY(generation_list(&list, &count, repo, gathering->work->cluster->name, gathering->arena));
     for (size_t i = 0; i < count; i++) {
         TRY(signal_check());
-        TRY(run(gathering, repo, &list[i]));
+        TRY(generation_ask(gathering, repo, &list[i]));
+    }
+    return NULL;
+}
+
+/* Each generation has nothing to do with the others; only a store that is away is for all of them. */
+static Err *generations_expire(Gathering *gathering, Repo *repo)
+{
+    const Generation *list;
+    size_t count;
+    TRY(generation_list(&list, &count, repo, gathering->work->cluster->name, gathering->arena));
+    for (size_t i = 0; i < count; i++) {
+        TRY(signal_check());
+        Err *err = generation_expire(gathering, repo, &list[i]);
+        if (err_is(err, ERR_CANCELED) || err_is(err, ERR_AWAY))
+            return err;
+        if (err)
+            report_fault(gathering->work->report,
+                         err_doing(err, "expiring generation %u in the repository %s",
+                                   list[i].root.generation, repo->name));
     }
     return NULL;
 }
@@ -266,7 +286,7 @@ static Err *asked_check(Gathering *gathering, Repo *const *repos, size_t count)
     if (!asked && !gathering->work->options.drop_timeline.id)
         return NULL;
     for (size_t i = 0; i < count; i++)
-        TRY(generations_each(gathering, repos[i], generation_ask));
+        TRY(generations_ask(gathering, repos[i]));
     if (asked && !gathering->found)
         return err_hint(ERR(NOT_FOUND, "cluster %s has no backup %s", gathering->work->cluster->name, asked),
                         "\"pgstrata info\" lists the backups");
@@ -277,7 +297,7 @@ static Err *repos_expire(Gathering *gathering, Repo *const *repos, size_t count)
 {
     TRY(asked_check(gathering, repos, count));
     for (size_t i = 0; i < count; i++) {
-        Err *err = generations_each(gathering, repos[i], generation_expire);
+        Err *err = generations_expire(gathering, repos[i]);
         if (err_is(err, ERR_CANCELED))
             return err;
         if (err)

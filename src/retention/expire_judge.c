@@ -31,15 +31,36 @@ bool expire_is_meant(const Expiry *expiry, BackupLabel label)
 
 /* ---- judging ---- */
 
-static Judgement committed_judge(const StockBackup *backup, unsigned reasons, Arena *arena)
+/* Was the last word said by a rule on another host? Hosts may promise different things. */
+static bool is_others_rule(const Expiry *expiry, const Hold *fate)
+{
+    return fate && !fate->fault && fate->by == HOLD_BY_RULE && *fate->host &&
+           !text_equal(fate->host, expiry->host);
+}
+
+/* Of hosts with different promises the more careful one wins: what it took back is condemned again by itself, or by hand. */
+static bool is_others_wish(const Expiry *expiry, const StockBackup *backup)
+{
+    return hold_says(backup->fate, HOLD_REPRIEVED) && is_others_rule(expiry, backup->fate) &&
+           !backup->is_given_up;
+}
+
+static Judgement committed_judge(const Expiry *expiry, const StockBackup *backup, unsigned reasons)
 {
     AUTO(buf_done) Buf text = {0};
+    Arena *const arena = expiry->arena;
     if (reasons) {
         policy_reasons_text(&text, reasons);
         if (!backup->is_good)
             buf_add_text(&text, ", although WAL of it is missing");
-        return (Judgement){VERDICT_STAYS, reasons, arena_text(arena, buf_text(&text))};
+        return (Judgement){
+            .verdict = VERDICT_STAYS, .reasons = reasons, .why = arena_text(arena, buf_text(&text))};
     }
+    if (is_others_wish(expiry, backup))
+        return (Judgement){.verdict = VERDICT_STAYS,
+                           .is_for_other = true,
+                           .why = arena_textf(arena, "no promise here wants it, but host %s took it back",
+                                              backup->fate->host)};
     const bool is_by_hand = backup->is_given_up && backup->is_on_production;
     return (Judgement){.verdict = VERDICT_GOES,
                        .why = is_by_hand            ? "given up by hand"
@@ -63,26 +84,28 @@ static Judgement uncommitted_judge(const Expiry *expiry, const StockBackup *back
     const bool is_by_hand =
         hold_is_condemned(holds, label) && !backup->fate->fault && backup->fate->by != HOLD_BY_RULE;
     if (hold_is_removing(holds, label))
-        return (Judgement){VERDICT_GOES, 0, "is being removed"};
+        return (Judgement){.verdict = VERDICT_GOES, .why = "is being removed"};
     if (is_by_hand)
-        return (Judgement){VERDICT_GOES, 0, "given up by hand"};
+        return (Judgement){.verdict = VERDICT_GOES, .why = "given up by hand"};
     if (age_us <= BEGIN_YOUNG_US)
-        return (Judgement){VERDICT_RUNNING, 0, "begun and not committed: it may be running"};
-    return (Judgement){VERDICT_GOES, 0, "begun long ago and never committed"};
+        return (Judgement){.verdict = VERDICT_RUNNING, .why = "begun and not committed: it may be running"};
+    return (Judgement){.verdict = VERDICT_GOES, .why = "begun long ago and never committed"};
 }
 
 /* What needs no policy; a committed one that can be read is left to it. */
 static Judgement backup_judge(const Expiry *expiry, const StockBackup *backup)
 {
     if (backup->fate && backup->fate->fault)
-        return (Judgement){VERDICT_STAYS, 0, "what was decided about it cannot be read"};
+        return (Judgement){.verdict = VERDICT_STAYS, .why = "what was decided about it cannot be read"};
     if (stock_is_remains(backup))
-        return (Judgement){VERDICT_REMAINS, 0, "expired; others draw on its packs"};
+        return (Judgement){.verdict = VERDICT_REMAINS, .why = "expired; others draw on its packs"};
     if (!backup->entry.is_committed)
         return uncommitted_judge(expiry, backup);
     if (is_forced_away(backup))
-        return (Judgement){VERDICT_GOES, 0, "given up by hand"};
-    return (Judgement){VERDICT_STAYS, 0, "its commit cannot be read"};
+        return (Judgement){.verdict = VERDICT_GOES, .why = "given up by hand"};
+    if (backup->is_readable && !backup->is_placed)
+        return (Judgement){.verdict = VERDICT_STAYS, .why = "which branch it is of cannot be read"};
+    return (Judgement){.verdict = VERDICT_STAYS, .why = "its commit cannot be read"};
 }
 
 Err *expire_look(Expiry *expiry)
@@ -98,7 +121,7 @@ Err *expire_look(Expiry *expiry)
     for (size_t i = 0; i < asked.ask.count; i++) {
         const size_t at = asked.places[i];
         if (!stock->backups[at].fate || !stock->backups[at].fate->fault)
-            judgements[at] = committed_judge(&stock->backups[at], expiry->policy.reasons[i], expiry->arena);
+            judgements[at] = committed_judge(expiry, &stock->backups[at], expiry->policy.reasons[i]);
     }
     expiry->judgements = judgements;
     return NULL;
@@ -162,6 +185,26 @@ static Err *condemn(Expiry *expiry, const StockBackup *backup, const char *why)
     return expire_say(expiry, &now);
 }
 
+/* Two hosts that promise different things are no fault, but somebody should know. */
+static void conflict_tell(Expiry *expiry, const StockBackup *backup, const Judgement *judgement)
+{
+    const char *const label = backup->entry.label.text;
+    Report *const report = expiry->work->report;
+    if (judgement->is_for_other) {
+        report_note(report, "expire/OTHER_HOST", "backup %s stays in the repository %s: %s", label,
+                    expiry->repo->name, judgement->why);
+        report_hint(report,
+                    "give both hosts the same \"retention\", or let it go: \"pgstrata expire --backup %s\"",
+                    label);
+    } else if (judgement->reasons && is_others_rule(expiry, backup->fate) &&
+               (hold_says(backup->fate, HOLD_CONDEMNED) || hold_says(backup->fate, HOLD_REMOVING))) {
+        report_note(report, "expire/OTHER_HOST",
+                    "backup %s was condemned in the repository %s by host %s; here it is wanted: %s", label,
+                    expiry->repo->name, backup->fate->host, judgement->why);
+        report_hint(report, "it stays; give both hosts the same \"retention\"");
+    }
+}
+
 static Err *backup_decide(Expiry *expiry, size_t at)
 {
     const StockBackup *const backup = &expiry->stock.backups[at];
@@ -170,6 +213,7 @@ static Err *backup_decide(Expiry *expiry, size_t at)
     const Hold *const fate = backup->fate;
     if (judgement->verdict == VERDICT_REMAINS || (fate && fate->fault))
         return NULL;
+    conflict_tell(expiry, backup, judgement);
     if (is_wanted && is_condemned(expiry, at)) {
         Hold hold = hold_next(HOLD_FATES, backup->entry.label.text, HOLD_REPRIEVED, fate);
         hold.note = judgement->why;

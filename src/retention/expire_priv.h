@@ -28,7 +28,8 @@ typedef enum Verdict {
 
 typedef struct Judgement {
     Verdict verdict;
-    unsigned reasons; /* of one that stays */
+    unsigned reasons;  /* of one that stays */
+    bool is_for_other; /* it stays because another host wanted it, which may have other promises */
     const char *why;
 } Judgement;
 

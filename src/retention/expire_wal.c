@@ -6,7 +6,7 @@
  * records younger than the grace, and the youngest that is older (repo/hold_wal.h).
  *
  * WAL beside the production branch, and of what an ancestor wrote behind the point where production left it, stays until
- * its timeline is given up.
+ * its timeline is given up, and all others that branched off it.
  */
 #include "archive/wal_window.h"
 #include "base/text.h"
@@ -66,13 +66,64 @@ static Err *committed_add(WalSweep *sweep, const StockBackup *backup)
     const Stock *const stock = &sweep->expiry->stock;
     const BackupRecord *const record = &backup->record;
     const char *const why = arena_textf(sweep->expiry->arena, "backup %s", record->label.text);
+    const Lineage *other;
+    bool has_other = false;
+    for (size_t i = 0;
+         !backup->is_on_production && !backup->is_given_up && stock_line_of(&other, stock, record, i); i++) {
+        line_add(sweep, other, record->start_lsn, LINEAGE_OPEN, why);
+        has_other = true;
+    }
+    if (has_other)
+        return NULL;
     Lineage line = stock->production;
     if (!backup->is_on_production)
         TRY(lineage_load(&line, stock->repo, stock->generation, record->timeline, sweep->expiry->arena));
-    const Lsn end = backup->is_on_production || backup->is_given_up ? record->stop_lsn : LINEAGE_OPEN;
     /* The record that the backup must reach may end right behind the border of a segment. */
-    line_add(sweep, &line, record->start_lsn, end.at == LINEAGE_OPEN.at ? end : (Lsn){end.at + 1}, why);
+    line_add(sweep, &line, record->start_lsn, (Lsn){record->stop_lsn.at + 1}, why);
     return NULL;
+}
+
+/* Is anything stored that only this line has? */
+static bool has_own(const Stock *stock, const Lineage *line, Lsn fork)
+{
+    const LineagePart *const own = &line->parts[line->count - 1];
+    const WalTimeline *const wal = wal_archive_timeline(&stock->archive, line->timeline);
+    return wal && wal_timeline_end(wal) > lsn_max(own->begin, fork).at / line->segment_bytes;
+}
+
+/* The newest backup of production that leads to where the line leaves it, all WAL up to there being there. */
+static const BackupRecord *base_find(const Expiry *expiry, const Lineage *line, Lsn fork)
+{
+    const Stock *const stock = &expiry->stock;
+    const BackupRecord *base = NULL;
+    const WalSource source = {
+        .repo = stock->repo, .generation = stock->generation, .archive = &stock->archive, .lineage = line};
+    for (size_t i = 0; i < stock->count; i++) {
+        const StockBackup *const backup = &stock->backups[i];
+        if (!backup->is_on_production || expiry->judgements[i].verdict != VERDICT_STAYS ||
+            !lineage_has_backup(line, backup->record.timeline, backup->record.stop_lsn) ||
+            (base && base->stop_lsn.at > backup->record.stop_lsn.at))
+            continue;
+        base = &backup->record;
+    }
+    if (!base)
+        return NULL;
+    const WalWindow window = wal_window_find(&source, base->start_lsn);
+    return wal_window_reaches(&window, fork) ? base : NULL;
+}
+
+/* What another branch has written, and the way there. */
+static void other_add(WalSweep *sweep, const Lineage *line)
+{
+    Expiry *const expiry = sweep->expiry;
+    const Stock *const stock = &expiry->stock;
+    const Lsn fork = stock->production.count ? lineage_fork(line, &stock->production) : (Lsn){0};
+    const char *const why =
+        arena_textf(expiry->arena, "timeline %u, which is another branch", line->timeline.id);
+    line_add(sweep, line, fork, LINEAGE_OPEN, why);
+    const BackupRecord *const base = has_own(stock, line, fork) ? base_find(expiry, line, fork) : NULL;
+    if (base)
+        line_add(sweep, line, base->start_lsn, fork, why);
 }
 
 static Err *running_add(WalSweep *sweep, const StockBackup *backup)
@@ -100,6 +151,8 @@ static Err *wanted_find(WalSweep *sweep)
             continue;
         TRY(backup->entry.is_committed ? committed_add(sweep, backup) : running_add(sweep, backup));
     }
+    for (size_t i = 0; i < expiry->stock.other_count; i++)
+        other_add(sweep, &expiry->stock.others[i]);
     return NULL;
 }
 
@@ -116,15 +169,55 @@ static int64_t age_of(const Expiry *expiry, const HoldWalEntry *record)
     return expiry->store_now.us - record->stored.us;
 }
 
-/* Written down unless that was done a moment ago. Another expiry that takes the number says as much. */
+static bool is_within(const WalWanted *range, const WalWantedList *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const WalWanted *const in = &list->ranges[i];
+        if (in->timeline.id == range->timeline.id && in->first <= range->first && range->last <= in->last)
+            return true;
+    }
+    return false;
+}
+
+/* What a record of a moment ago says. One that cannot be read, or that somebody has tidied away, says nothing. */
+static Err *said_read(WalWantedList *out, const Expiry *expiry, uint32_t number)
+{
+    Err *err = hold_wal_load(out, expiry->repo, &expiry->generation->root, number, expiry->arena);
+    if (err_is_unreadable(err))
+        err_free(&err);
+    return err;
+}
+
+/* Adds what was said to what is to be written. Was all that is wanted now said? */
+static bool said_join(WalSweep *sweep, const WalWantedList *said)
+{
+    const WalWantedList own = ranges_list(sweep);
+    bool is_said = true;
+    AUTO(buf_done) Buf more = {0};
+    for (size_t i = 0; i < own.count; i++)
+        is_said &= is_within(&own.ranges[i], said);
+    for (size_t i = 0; i < said->count; i++) {
+        if (!is_within(&said->ranges[i], &own))
+            buf_add(&more, &said->ranges[i], sizeof said->ranges[i]);
+    }
+    buf_add(&sweep->ranges, more.data, more.len);
+    return is_said;
+}
+
+/* Written down unless that was done a moment ago, by whomever. A host that wants more says so at once, with what the other
+ * one wanted, so that hosts which run one behind the other do not fill the repository with records. */
 static Err *record_write(WalSweep *sweep)
 {
     Expiry *const expiry = sweep->expiry;
     const HoldList *const holds = &expiry->stock.holds;
     const HoldWalEntry *const last = holds->wal_count ? &holds->wal[holds->wal_count - 1] : NULL;
     const int64_t grace_us = expiry->work->cluster->expire_grace_us;
-    if (expiry->work->options.dry_run ||
-        (last && age_of(expiry, last) >= 0 && age_of(expiry, last) < grace_us / RECORDS_PER_GRACE))
+    WalWantedList said = {.count = 0};
+    if (expiry->work->options.dry_run)
+        return NULL;
+    if (last && age_of(expiry, last) >= 0 && age_of(expiry, last) < grace_us / RECORDS_PER_GRACE)
+        TRY(said_read(&said, expiry, last->number));
+    if (said.count && said_join(sweep, &said))
         return NULL;
     const WalWantedList list = ranges_list(sweep);
     Err *err = hold_wal_write(expiry->repo, &expiry->generation->root, last ? last->number + 1 : 1, &list);
@@ -244,10 +337,11 @@ static Err *wal_remove(WalSweep *sweep)
 
 static bool is_readable(Expiry *expiry)
 {
-    if (!expiry->stock.fault)
+    const char *const fault = expiry->stock.fault ? expiry->stock.fault : expiry->stock.line_fault;
+    if (!fault)
         return true;
     report_warn(expiry->work->report, "expire/UNREADABLE", "no WAL is removed from the repository %s: %s",
-                expiry->repo->name, expiry->stock.fault);
+                expiry->repo->name, fault);
     report_hint(expiry->work->report, "what cannot be read may need it: \"pgstrata verify\" says more");
     return false;
 }
@@ -256,7 +350,7 @@ Err *expire_wal(Expiry *expiry)
 {
     AUTO(wal_sweep_done) WalSweep sweep = {.expiry = expiry};
     /* Without a good backup of the production branch it is all that there is; a person may still need it. */
-    if (expiry->work->options.backup || !expiry->policy.has_last || !is_readable(expiry))
+    if (expiry->work->options.backup || !is_readable(expiry) || !expiry->policy.has_last)
         return NULL;
     TRY(wanted_find(&sweep));
     TRY(record_write(&sweep));

@@ -18,6 +18,8 @@ Err *full_due_in(FullDue *out, RepoSet *set, const ClusterOptions *cluster, Aren
     }
     TRY(err);
     TRY(stock_take(&stock, set->repos[0], &generation, &(HoldList){0}, arena));
+    if (stock.line_fault)
+        return ERR(CORRUPT, "whether a full backup is due cannot be told: %s", stock.line_fault);
     const StockAsk asked = stock_ask(&stock, &cluster->retention, clock_now(), arena);
     full_is_due(out, &asked.ask);
     return NULL;
