@@ -19,7 +19,8 @@ const char *info_state_name(InfoBackupState state)
                                         [INFO_BACKUP_BROKEN] = "broken",
                                         [INFO_BACKUP_INTERRUPTED] = "interrupted",
                                         [INFO_BACKUP_DAMAGED] = "damaged",
-                                        [INFO_BACKUP_EXPIRED] = "expired"};
+                                        [INFO_BACKUP_EXPIRED] = "expired",
+                                        [INFO_BACKUP_LOST] = "lost"};
     return texts[state];
 }
 
@@ -80,6 +81,8 @@ static void show_backup_line(Output *output, const InfoBackup *backup)
         output_text(output, "interrupted or running, %s stored", size_text(backup->entry.stored_bytes).text);
     else if (backup->state == INFO_BACKUP_EXPIRED)
         output_text(output, "expired; others draw on %s of it", size_text(backup->entry.stored_bytes).text);
+    else if (backup->state == INFO_BACKUP_LOST)
+        output_text(output, "LOST: it was committed, and its commit is gone");
     else if (backup->state == INFO_BACKUP_DAMAGED)
         output_text(output, "DAMAGED: its record cannot be read");
     else

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 const char *
-info_state_name(InfoBackupState state); /* "good", "broken", "interrupted", "damaged", "expired" */
+info_state_name(InfoBackupState state); /* "good", "broken", "interrupted", "damaged", "expired", "lost" */
 
 /* Into the cluster's entry, which has its name. `reasons`: info_reasons(). */
 void info_json(json_t *to, const Info *info, const unsigned *reasons, const Freshness *fresh);

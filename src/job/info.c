@@ -4,9 +4,11 @@
 
 #include "base/text.h"
 #include "cluster/cluster.h"
+#include "cluster/commit_note.h"
 #include "job/info_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static Err *generations_read(Info *info, Repo *repo, Arena *arena)
 {
@@ -97,6 +99,30 @@ Err *info_of_repo(Info *out, Repo *repo, const char *cluster, Report *report, Ar
     return NULL;
 }
 
+/* What looks like a backup that was broken off may be one whose commit was lost. The notes are older than the listing. */
+static Err *lost_find(Info *info, const CommitNotes *notes, Repo *repo, InfoReading *reading)
+{
+    InfoBackup *const backups = arena_alloc(reading->arena, info->backup_count * sizeof *backups);
+    if (info->backup_count)
+        memcpy(backups, info->backups, info->backup_count * sizeof *backups);
+    for (size_t i = 0; i < info->backup_count; i++) {
+        const CommitNote *const note =
+            commit_note_find(notes, info->generations[info->generation_count - 1].generation.root.generation,
+                             backups[i].label);
+        if (backups[i].entry.is_committed || !note)
+            continue;
+        Err *err = commit_note_check(note, repo);
+        if (err && !err_is(err, ERR_CORRUPT))
+            return err;
+        if (!err)
+            continue;
+        backups[i].state = INFO_BACKUP_LOST;
+        report_fault(reading->report, err);
+    }
+    info->backups = backups;
+    return NULL;
+}
+
 /* Opens one repository and tells of it when none before did. */
 static Err *repo_read(Info *info, InfoRepo *to, size_t at, const ClusterOptions *cluster,
                       InfoReading *reading)
@@ -112,7 +138,11 @@ static Err *repo_read(Info *info, InfoRepo *to, size_t at, const ClusterOptions 
         to->is_known = count > 0;
         return NULL;
     }
+    const CommitNotes notes =
+        commit_notes_load(cluster->state_dir, repo, cluster->name, reading->report, reading->arena);
     TRY(info_of_repo(&found, repo, cluster->name, reading->report, reading->arena));
+    if (notes.count && found.generation_count)
+        TRY(lost_find(&found, &notes, repo, reading));
     to->is_known = to->is_told = found.generation_count > 0;
     *info = found;
     return NULL;

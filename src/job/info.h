@@ -32,6 +32,7 @@ typedef enum InfoBackupState {
     INFO_BACKUP_INTERRUPTED, /* begun and never committed: running, or broken off */
     INFO_BACKUP_DAMAGED,     /* its record cannot be read */
     INFO_BACKUP_EXPIRED,     /* removed but for packs on which others draw */
+    INFO_BACKUP_LOST, /* this host committed it, and the commit is not there; only info_gather() knows */
 } InfoBackupState;
 
 typedef struct InfoBackup {
