@@ -12,7 +12,8 @@ static ExpireOptions options_of(const CommandCall *call)
         .lists_objects = settings_flag(call->settings, OPT_VERBOSE),
         .backup = settings_text(call->settings, OPT_BACKUP, NULL),
         .is_forced = settings_flag(call->settings, OPT_FORCE),
-        .drop_timeline = {(uint32_t)settings_number(call->settings, OPT_DROP_TIMELINE, NULL)}};
+        .drop_timeline = {(uint32_t)settings_number(call->settings, OPT_DROP_TIMELINE, NULL)},
+        .drop_generation = (uint32_t)settings_number(call->settings, OPT_DROP_GENERATION, NULL)};
 }
 
 /* What is written must belong to the one whose archive_command reads it; the next cluster may have another owner. */
@@ -35,7 +36,7 @@ Err *cmd_expire(CommandCall *call)
     const ExpireOptions options = options_of(call);
     if (options.is_forced && !options.backup)
         return err_hint(ERR(USAGE, "--force is for one backup by hand"), "name it with --backup");
-    if (!options.backup && !options.drop_timeline.id)
+    if (!options.backup && !options.drop_timeline.id && !options.drop_generation)
         return each_cluster(call, cluster_expire);
     /* A word by hand is about one cluster. */
     ClusterOptions cluster;

@@ -44,6 +44,7 @@ typedef enum OptionId {
     OPT_NOTE,
     OPT_NO_EXPIRE,
     OPT_DROP_TIMELINE,
+    OPT_DROP_GENERATION,
     OPT_TARGET_TIME,
     OPT_TARGET_XID,
     OPT_TARGET_LSN,

@@ -111,6 +111,8 @@ const Option option_table[OPTION_COUNT] = {
         .help = "remove nothing when the backup is done"},
     [OPT_DROP_TIMELINE] = {"drop-timeline", .scope = SCOPE_COMMAND, .type = TYPE_INT, .commands = FOR_EXPIRE, .value = "N",
         .min = 1, .max = UINT32_MAX, .help = "give up what this timeline holds beside the production branch"},
+    [OPT_DROP_GENERATION] = {"drop-generation", .scope = SCOPE_COMMAND, .type = TYPE_INT, .commands = FOR_EXPIRE, .value = "N",
+        .min = 1, .max = UINT32_MAX, .help = "give up the WAL of an older generation that has no backups any more"},
     [OPT_TARGET_TIME] = {"target-time", .scope = SCOPE_COMMAND, .type = TYPE_TEXT, .commands = FOR_RESTORE,
         .flags = OPTION_IS_TARGET, .value = "TIME", .help = "recover to this time, such as \"2026-11-21 08:33:12+09\""},
     [OPT_TARGET_XID] = {"target-xid", .scope = SCOPE_COMMAND, .type = TYPE_INT, .commands = FOR_RESTORE,

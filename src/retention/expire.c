@@ -28,7 +28,8 @@ typedef struct Gathering {
     Buf backups, objects;
     HostName host;
     Arena *arena;
-    size_t found; /* repositories and generations that have the backup asked about */
+    size_t found;   /* repositories and generations that have what was asked about */
+    uint32_t today; /* the newest generation in any of them */
 } Gathering;
 
 static void gathering_done(Gathering *gathering)
@@ -167,10 +168,9 @@ static Err *timeline_refuse(const Expiry *expiry)
     return NULL;
 }
 
-static Err *timeline_say(Expiry *expiry)
+static Err *timeline_say(Expiry *expiry, Timeline timeline)
 {
     char subject[LABEL_CHARS + 1];
-    const Timeline timeline = expiry->work->options.drop_timeline;
     snprintf(subject, sizeof subject, "%08X", timeline.id);
     const HoldList *const holds = &expiry->stock.holds;
     if (hold_is_given_up(holds, timeline))
@@ -180,6 +180,48 @@ static Err *timeline_say(Expiry *expiry)
     return expire_say(expiry, &hold);
 }
 
+/* ---- a generation that is given up ---- */
+
+static bool is_dropped(const Expiry *expiry)
+{
+    return expiry->work->options.drop_generation == expiry->generation->root.generation;
+}
+
+bool expire_has_no_backup(const Expiry *expiry)
+{
+    for (size_t i = 0; i < expiry->stock.count; i++) {
+        if (!stock_is_remains(&expiry->stock.backups[i]))
+            return false;
+    }
+    return true;
+}
+
+static Err *generation_refuse(const Expiry *expiry)
+{
+    const uint32_t number = expiry->generation->root.generation;
+    if (number == expiry->today)
+        return err_hint(ERR(REFUSED, "generation %u is today's", number),
+                        "what it holds expires as it was promised: see the option --retention");
+    for (size_t i = 0; i < expiry->stock.count; i++) {
+        const StockBackup *const backup = &expiry->stock.backups[i];
+        if (!stock_is_remains(backup))
+            return err_hint(ERR(REFUSED, "generation %u has backup %s in the repository %s", number,
+                                backup->entry.label.text, expiry->repo->name),
+                            "its WAL goes when no backup is left: \"pgstrata expire --backup %s --force\"",
+                            backup->entry.label.text);
+    }
+    return NULL;
+}
+
+/* A dry run need not imagine it: the generation is meant as a whole. */
+static Err *generation_say(Expiry *expiry)
+{
+    const WalArchive *const archive = &expiry->stock.archive;
+    for (size_t i = 0; i < archive->count && !expiry->work->options.dry_run; i++)
+        TRY(timeline_say(expiry, archive->timelines[i].timeline));
+    return NULL;
+}
+
 /* ---- one generation of one repository ---- */
 
 static Expiry expiry_of(Gathering *gathering, Repo *repo, const Generation *generation)
@@ -187,6 +229,7 @@ static Expiry expiry_of(Gathering *gathering, Repo *repo, const Generation *gene
     return (Expiry){.work = gathering->work,
                     .repo = repo,
                     .generation = generation,
+                    .today = gathering->today,
                     .arena = gathering->arena,
                     .host = gathering->host.text,
                     .backups = &gathering->backups,
@@ -209,6 +252,10 @@ static Err *generation_ask(Gathering *gathering, Repo *repo, const Generation *g
         gathering->found++;
         TRY(hand_refuse(&expiry, at));
     }
+    if (is_dropped(&expiry)) {
+        gathering->found++;
+        TRY(generation_refuse(&expiry));
+    }
     return options->drop_timeline.id ? timeline_refuse(&expiry) : NULL;
 }
 
@@ -220,8 +267,10 @@ static Err *words_say(Expiry *expiry)
     if (backup)
         TRY(hand_say(expiry, backup));
     if (options->drop_timeline.id)
-        TRY(timeline_say(expiry));
-    return backup || options->drop_timeline.id ? expire_look(expiry) : NULL;
+        TRY(timeline_say(expiry, options->drop_timeline));
+    if (is_dropped(expiry))
+        TRY(generation_say(expiry));
+    return backup || options->drop_timeline.id || is_dropped(expiry) ? expire_look(expiry) : NULL;
 }
 
 static Err *generation_expire(Gathering *gathering, Repo *repo, const Generation *generation)
@@ -264,6 +313,8 @@ static Err *generations_expire(Gathering *gathering, Repo *repo)
     const Generation *list;
     size_t count;
     TRY(generation_list(&list, &count, repo, gathering->work->cluster->name, gathering->arena));
+    if (count && list[count - 1].root.generation > gathering->today)
+        gathering->today = list[count - 1].root.generation;
     for (size_t i = 0; i < count; i++) {
         TRY(signal_check());
         Err *err = generation_expire(gathering, repo, &list[i]);
@@ -277,19 +328,37 @@ static Err *generations_expire(Gathering *gathering, Repo *repo)
     return NULL;
 }
 
+/* A repository may be behind the others. */
+static Err *today_find(Gathering *gathering, Repo *const *repos, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const Generation *list;
+        size_t found;
+        TRY(generation_list(&list, &found, repos[i], gathering->work->cluster->name, gathering->arena));
+        if (found && list[found - 1].root.generation > gathering->today)
+            gathering->today = list[found - 1].root.generation;
+    }
+    return NULL;
+}
+
 static Err *asked_check(Gathering *gathering, Repo *const *repos, size_t count)
 {
-    const char *const asked = gathering->work->options.backup;
+    const ExpireOptions *const options = &gathering->work->options;
+    const char *const cluster = gathering->work->cluster->name;
     BackupLabel label;
-    if (asked)
-        TRY(label_parse(&label, asked));
-    if (!asked && !gathering->work->options.drop_timeline.id)
+    if (options->backup)
+        TRY(label_parse(&label, options->backup));
+    if (!options->backup && !options->drop_timeline.id && !options->drop_generation)
         return NULL;
+    TRY(today_find(gathering, repos, count));
     for (size_t i = 0; i < count; i++)
         TRY(generations_ask(gathering, repos[i]));
-    if (asked && !gathering->found)
-        return err_hint(ERR(NOT_FOUND, "cluster %s has no backup %s", gathering->work->cluster->name, asked),
+    if (options->backup && !gathering->found)
+        return err_hint(ERR(NOT_FOUND, "cluster %s has no backup %s", cluster, options->backup),
                         "\"pgstrata info\" lists the backups");
+    if (options->drop_generation && !gathering->found)
+        return err_hint(ERR(NOT_FOUND, "cluster %s has no generation %u", cluster, options->drop_generation),
+                        "\"pgstrata info\" lists the generations");
     return NULL;
 }
 

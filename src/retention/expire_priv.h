@@ -41,6 +41,8 @@ typedef struct Expiry {
     Arena *arena;
     const char *host; /* for the decisions */
 
+    uint32_t today; /* the newest generation of the cluster */
+
     Instant store_now;
     Instant now; /* the earlier one of two clocks: nothing is old unless both say so */
 
@@ -73,6 +75,8 @@ bool expire_is_meant(const Expiry *expiry, BackupLabel label);
 /* What becomes of an object, for the sums and the list. */
 void expire_note(Expiry *expiry, const ObjectEntry *object, ExpireObjectState state, const char *why);
 void expire_rows_add(Expiry *expiry);
+/* Is nothing left of any backup that was made or begun there? */
+bool expire_has_no_backup(const Expiry *expiry);
 
 /* A word about a subject. That somebody else had one first is no error: the next look shows it. A dry run only imagines
  * it, for the looks that follow. */

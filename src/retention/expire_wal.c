@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "retention/expire_priv.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* More records than this in one grace say nothing new. */
@@ -112,6 +113,28 @@ static const BackupRecord *base_find(const Expiry *expiry, const Lineage *line, 
     return wal_window_reaches(&window, fork) ? base : NULL;
 }
 
+static bool has_own_backup(const Stock *stock, const Lineage *line)
+{
+    for (size_t i = 0; i < stock->count; i++) {
+        const StockBackup *const backup = &stock->backups[i];
+        if (backup->entry.is_committed && backup->is_placed && !backup->is_on_production &&
+            lineage_has_backup(line, backup->record.timeline, backup->record.stop_lsn))
+            return true;
+    }
+    return false;
+}
+
+static void useless_tell(const Expiry *expiry, Timeline timeline)
+{
+    const WalTimeline *const wal = wal_archive_timeline(&expiry->stock.archive, timeline);
+    Report *const report = expiry->work->report;
+    report_note(report, "expire/NO_BACKUP",
+                "no backup leads to what timeline %u wrote beside the production branch; it has %" PRIu64
+                " segments, %s, in the repository %s",
+                timeline.id, wal->segments, size_text(wal->stored_bytes).text, expiry->repo->name);
+    report_hint(report, "\"pgstrata expire --drop-timeline %u\" gives it up", timeline.id);
+}
+
 /* What another branch has written, and the way there. */
 static void other_add(WalSweep *sweep, const Lineage *line)
 {
@@ -121,9 +144,13 @@ static void other_add(WalSweep *sweep, const Lineage *line)
     const char *const why =
         arena_textf(expiry->arena, "timeline %u, which is another branch", line->timeline.id);
     line_add(sweep, line, fork, LINEAGE_OPEN, why);
-    const BackupRecord *const base = has_own(stock, line, fork) ? base_find(expiry, line, fork) : NULL;
+    if (!has_own(stock, line, fork))
+        return;
+    const BackupRecord *const base = base_find(expiry, line, fork);
     if (base)
         line_add(sweep, line, base->start_lsn, fork, why);
+    else if (!has_own_backup(stock, line))
+        useless_tell(expiry, line->timeline);
 }
 
 static Err *running_add(WalSweep *sweep, const StockBackup *backup)
@@ -143,15 +170,16 @@ static Err *wanted_find(WalSweep *sweep)
 {
     Expiry *const expiry = sweep->expiry;
     const Promises *const promises = &expiry->work->cluster->retention;
-    line_add(sweep, &expiry->stock.production, expiry->policy.wal_from, LINEAGE_OPEN,
-             promises->pitr_us ? "pitr" : "the last good backup");
+    if (expiry->policy.has_last)
+        line_add(sweep, &expiry->stock.production, expiry->policy.wal_from, LINEAGE_OPEN,
+                 promises->pitr_us ? "pitr" : "the last good backup");
     for (size_t i = 0; i < expiry->stock.count; i++) {
         const StockBackup *const backup = &expiry->stock.backups[i];
         if (expire_is_due(expiry, i))
             continue;
         TRY(backup->entry.is_committed ? committed_add(sweep, backup) : running_add(sweep, backup));
     }
-    for (size_t i = 0; i < expiry->stock.other_count; i++)
+    for (size_t i = 0; i < expiry->stock.other_count && expiry->policy.has_last; i++)
         other_add(sweep, &expiry->stock.others[i]);
     return NULL;
 }
@@ -212,12 +240,14 @@ static Err *record_write(WalSweep *sweep)
     const HoldList *const holds = &expiry->stock.holds;
     const HoldWalEntry *const last = holds->wal_count ? &holds->wal[holds->wal_count - 1] : NULL;
     const int64_t grace_us = expiry->work->cluster->expire_grace_us;
+    const bool is_young =
+        last && age_of(expiry, last) >= 0 && age_of(expiry, last) < grace_us / RECORDS_PER_GRACE;
     WalWantedList said = {.count = 0};
     if (expiry->work->options.dry_run)
         return NULL;
-    if (last && age_of(expiry, last) >= 0 && age_of(expiry, last) < grace_us / RECORDS_PER_GRACE)
+    if (is_young)
         TRY(said_read(&said, expiry, last->number));
-    if (said.count && said_join(sweep, &said))
+    if (is_young && said_join(sweep, &said))
         return NULL;
     const WalWantedList list = ranges_list(sweep);
     Err *err = hold_wal_write(expiry->repo, &expiry->generation->root, last ? last->number + 1 : 1, &list);
@@ -311,7 +341,8 @@ static Err *wal_see(void *arg, const ObjectEntry *object)
     if (!segment_of(&timeline, &segment, expiry, object->key))
         return NULL;
     const char *why = wanted_by(sweep, timeline, segment);
-    if (!why && is_foreign(expiry, timeline, segment) && !hold_is_given_up(&expiry->stock.holds, timeline))
+    if (!why && expiry->policy.has_last && is_foreign(expiry, timeline, segment) &&
+        !hold_is_given_up(&expiry->stock.holds, timeline))
         why = "of another branch";
     if (why) {
         expire_note(expiry, object, EXPIRE_OBJECT_KEPT, why);
@@ -346,11 +377,60 @@ static bool is_readable(Expiry *expiry)
     return false;
 }
 
+static uint64_t segments_of(const WalArchive *archive, uint64_t *bytes)
+{
+    uint64_t segments = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < archive->count; i++) {
+        segments += archive->timelines[i].segments;
+        *bytes += archive->timelines[i].stored_bytes;
+    }
+    return segments;
+}
+
+/* A generation that has been followed by another one, and of which nobody will ever restore anything. */
+static bool is_left_over(const Expiry *expiry)
+{
+    return expiry->generation->root.generation != expiry->today && expire_has_no_backup(expiry);
+}
+
+static bool is_given_up(const Expiry *expiry)
+{
+    const WalArchive *const archive = &expiry->stock.archive;
+    if (expiry->work->options.drop_generation == expiry->generation->root.generation)
+        return true; /* also where a dry run has not said it */
+    for (size_t i = 0; i < archive->count; i++) {
+        if (!hold_is_given_up(&expiry->stock.holds, archive->timelines[i].timeline))
+            return false;
+    }
+    return true;
+}
+
+/* Without a good backup of the production branch it is all that there is; a person may still need it. */
+static bool is_all_there_is(const Expiry *expiry)
+{
+    uint64_t bytes;
+    Report *const report = expiry->work->report;
+    const uint32_t generation = expiry->generation->root.generation;
+    const uint64_t segments = segments_of(&expiry->stock.archive, &bytes);
+    if (expiry->policy.has_last)
+        return false;
+    if (!is_left_over(expiry) || !segments)
+        return true;
+    if (is_given_up(expiry))
+        return false;
+    report_note(report, "expire/NO_BACKUP",
+                "generation %u has no backup any more, and %" PRIu64
+                " WAL segments, %s, in the repository %s",
+                generation, segments, size_text(bytes).text, expiry->repo->name);
+    report_hint(report, "\"pgstrata expire --drop-generation %u\" gives them up", generation);
+    return true;
+}
+
 Err *expire_wal(Expiry *expiry)
 {
     AUTO(wal_sweep_done) WalSweep sweep = {.expiry = expiry};
-    /* Without a good backup of the production branch it is all that there is; a person may still need it. */
-    if (expiry->work->options.backup || !is_readable(expiry) || !expiry->policy.has_last)
+    if (expiry->work->options.backup || !is_readable(expiry) || is_all_there_is(expiry))
         return NULL;
     TRY(wanted_find(&sweep));
     TRY(record_write(&sweep));

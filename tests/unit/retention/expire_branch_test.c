@@ -198,6 +198,74 @@ static void test_expire__a_damaged_generation_does_not_stop_the_next(void **stat
     assert_true(report.count > 0);
 }
 
+/* ---- what is left over ---- */
+
+static void generation_refuses(Yard *yard, uint32_t number, ErrClass class, const char *text)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    ExpireResult result;
+    const ExpireWork work = {
+        .cluster = &yard->cluster, .options = {.drop_generation = number}, .report = &report};
+    AUTO(err_free) Err *err = expire_repos(&result, &yard->repo, 1, &work, arena);
+    if (!err_is(err, class) || !strstr(err_text(err), text))
+        fail_msg("%s", err ? err_text(err) : "not refused");
+}
+
+static void test_expire__a_generation_without_backups_goes_when_it_is_given_up(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    yard_open(&yard, "backups 1", DAY_US);
+    days_pass(&yard, 1);
+    Generation wanted = yard.generation;
+    generation_refuses(&yard, 1, ERR_REFUSED, "generation 1 is today's");
+    wanted.system_id.id++;
+    ASSERT_OK(generation_create(&yard.generation, yard.set, &wanted));
+    yard_branch(&yard, 1, 0, 0);
+    yard_write(&yard, 2);
+    generation_refuses(&yard, 1, ERR_REFUSED, "generation 1 has backup");
+    generation_refuses(&yard, 7, ERR_NOT_FOUND, "no generation 7");
+    const ExpireOptions by_hand = {.backup = yard.backups[0].label.text, .is_forced = true};
+    (void)yard_expire_with(&yard, by_hand, &report, arena);
+    yard_wait(&yard, DAY_US);
+    (void)yard_expire_with(&yard, by_hand, &report, arena);
+    yard.backups[0].is_given_up = true;
+    ExpireResult result = yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
+    assert_non_null(
+        strstr(told(&report, "expire/NO_BACKUP"), "generation 1 has no backup any more, and 3 WAL segments"));
+    const ExpireOptions drop_it = {.drop_generation = 1}, look = {.drop_generation = 1, .dry_run = true};
+    result = yard_expire_with(&yard, look, &report, arena);
+    assert_int_equal(result.wal_later.objects, 3);
+    result = yard_expire_with(&yard, drop_it, &report, arena);
+    assert_int_equal(result.wal_later.objects, 3);
+    yard_wait(&yard, DAY_US);
+    result = yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
+    assert_int_equal(result.wal_removed.objects, 3);
+    assert_int_equal(yard_count_keys(&yard, "wal/"), 0); /* of the first generation */
+    assert_true(yard_has(&yard, key_wal(&yard.generation.root, yard_segment(1, 0))));
+}
+
+static void test_expire__names_a_branch_to_which_no_backup_leads(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    yard_open(&yard, "backups 1", 0);
+    days_pass(&yard, 2);
+    yard_write(&yard, 5);
+    yard_branch(&yard, 2, 1, yard.backups[1].stop + SEGMENT_BYTES);
+    (void)yard_expire_with(&yard, (ExpireOptions){.dry_run = true}, &report, arena);
+    assert_string_equal(told(&report, "expire/NO_BACKUP"), "");
+    days_pass(&yard, 2);
+    yard_expire(&yard);
+    (void)yard_expire_with(&yard, (ExpireOptions){.dry_run = true}, &report, arena);
+    assert_non_null(strstr(told(&report, "expire/NO_BACKUP"), "no backup leads to what timeline 1 wrote"));
+}
+
 /* ---- hosts with different promises ---- */
 
 static void test_expire__the_host_that_wants_more_wal_is_heard(void **state)
@@ -280,6 +348,8 @@ UNIT_MAIN(cmocka_unit_test(test_expire__a_dropped_timeline_keeps_what_another_br
           cmocka_unit_test(test_expire__a_line_that_cannot_be_read_stops_what_depends_on_it),
           cmocka_unit_test(test_expire__nothing_goes_where_production_cannot_be_made_out),
           cmocka_unit_test(test_expire__a_damaged_generation_does_not_stop_the_next),
+          cmocka_unit_test(test_expire__a_generation_without_backups_goes_when_it_is_given_up),
+          cmocka_unit_test(test_expire__names_a_branch_to_which_no_backup_leads),
           cmocka_unit_test(test_expire__the_host_that_wants_more_wal_is_heard),
           cmocka_unit_test(test_expire__what_another_host_took_back_stays_until_a_person_says_otherwise),
           cmocka_unit_test(test_expire__says_that_another_host_condemned_what_is_wanted_here))
