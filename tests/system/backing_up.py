@@ -77,7 +77,7 @@ def begin(pgstrata, repo, *args):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env={**pgcluster.clean_environment(), **pgstrata.env}, **options)
     pgcluster.wait_until(lambda: set(repo.glob('main/g1/backup/*/begin')) - had or process.poll() is not None,
-                         'the backup has begun')
+                         'the backup has begun', step_s=0.002)      # it may be over soon
     assert process.poll() is None, process.communicate()
     return process
 

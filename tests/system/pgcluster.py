@@ -103,13 +103,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(condition, what, timeout_s=60):
+def wait_until(condition, what, timeout_s=60, step_s=0.05):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + timeout_s
     while not (value := condition()):
         if time.monotonic() > end:
             raise ServerError(f'waited {timeout_s} s in vain: {what}')
-        time.sleep(0.05)
+        time.sleep(step_s)
     return value
 
 

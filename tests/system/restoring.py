@@ -35,7 +35,7 @@ class Protected:
 
     def begin_backup(self, *args):
         """Starts a backup, stops it in its tracks once it has begun to copy, and returns its process."""
-        process = backing_up.begin(self.pgstrata, self.archive.urls[0], '--compress-level=19', *args)
+        process = backing_up.begin(self.pgstrata, self.archive.urls[0], '--compress-level=9', *args)
         os.kill(process.pid, signal.SIGSTOP)
         assert process.poll() is None, process.communicate()
         return process

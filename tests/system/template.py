@@ -1,7 +1,7 @@
 """Data directories as initdb leaves them, made once for each kind and copied.
 
 initdb takes most of a second of computing, and the tests want hundreds of clusters. A copy gets a system identifier of its
-own, as if initdb had made it: in pg_control, with its checksum, and in the head of the one WAL segment (PostgreSQL's
+own, as if initdb had made it: in pg_control, with its checksum, and in the head of each WAL segment (PostgreSQL's
 pg_control.h and xlog_internal.h).
 """
 import atexit
@@ -51,7 +51,7 @@ def _new_identifier():
 
 
 def rename(data):
-    """Gives the stopped cluster in `data`, which wrote no WAL beyond its first segment, another system identifier."""
+    """Gives the cluster in `data`, as initdb left it, another system identifier."""
     identifier = struct.pack('<Q', _new_identifier())
     path = pathlib.Path(data) / 'global' / 'pg_control'
     control = bytearray(path.read_bytes())
@@ -60,10 +60,10 @@ def rename(data):
     struct.pack_into('<I', control, place, _crc(control[:place]))
     with open(path, 'r+b') as file:
         file.write(control)
-    first, = (pathlib.Path(data) / 'pg_wal').glob('0*')
-    with open(first, 'r+b') as segment:
-        segment.seek(24)        # behind the short page header
-        segment.write(identifier)
+    for path in (pathlib.Path(data) / 'pg_wal').glob('0*'):
+        with open(path, 'r+b') as segment:
+            segment.seek(24)        # behind the short page header
+            segment.write(identifier)
 
 
 @functools.lru_cache(None)

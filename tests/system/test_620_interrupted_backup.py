@@ -54,10 +54,11 @@ def cut(backups, *args, type='full'):
     def packs():
         return set(backups.repo.glob('main/g1/backup/*/pack-*')) - before
     process = backups.begin(*args, type=type)
-    pgcluster.wait_until(lambda: packs() or process.poll() is not None, 'a pack is stored')
+    pgcluster.wait_until(lambda: packs() or process.poll() is not None, 'a pack is stored', step_s=0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     assert process.returncode == -signal.SIGKILL
+    assert not [path for path in packs() if (path.parent / 'backup').exists()], 'it was killed too late'
     if '--offline' not in args:
         pgcluster.wait_until(lambda: backing_up.sessions(backups.cluster) == 0, 'the session has ended')
     return sum(path.stat().st_size for path in packs())
