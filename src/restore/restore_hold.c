@@ -159,20 +159,48 @@ static Err *backup_tell(Restore *restore)
     return NULL;
 }
 
-/* Does the list want every segment on the way? Sets the first that it does not. */
-static bool is_wanted(WalName *missing, const Restore *restore, const WalWantedList *wanted)
+/* What one record says of the WAL on the way. */
+typedef struct WalJudgement {
+    const HoldWalEntry *record;
+    WalWantedList wanted;
+    Timeline young; /* all segments of this one from the one that was looked at on; 0: none */
+} WalJudgement;
+
+/* A segment that came after the record was not judged by it: its timeline may have begun since. They come in order. */
+static Err *is_young(bool *out, WalJudgement *judgement, const Restore *restore, const Repo *repo,
+                     WalName name)
+{
+    ObjectInfo info;
+    *out = judgement->young.id == name.timeline.id;
+    if (*out)
+        return NULL;
+    Err *err = store_stat(&info, repo->store, key_wal(root_of(restore), name).text);
+    if (err && !err_is(err, ERR_NOT_FOUND))
+        return err;
+    *out = err || info.modified.us > judgement->record->stored.us;
+    if (!err && *out)
+        judgement->young = name.timeline;
+    err_free(&err);
+    return NULL;
+}
+
+/* Does the record want every segment on the way? `*missing` is the first that it does not. */
+static Err *is_wanted(bool *out, WalName *missing, WalJudgement *judgement, const Restore *restore,
+                      const Repo *repo)
 {
     const RestoreWay *const way = &restore->way;
     const uint64_t last = lineage_segment_before(&way->lineage, way->end_lsn);
-    for (uint64_t segment = way->window.first_segment; segment <= last; segment++) {
+    *out = true;
+    for (uint64_t segment = way->window.first_segment; segment <= last && *out; segment++) {
         LineageCopy copy;
         if (!lineage_copy(&copy, &way->lineage, segment, 0) ||
-            wal_wanted_has(wanted, copy.name.timeline, segment))
+            wal_wanted_has(&judgement->wanted, copy.name.timeline, segment))
             continue;
-        *missing = copy.name;
-        return false;
+        TRY(is_young(out, judgement, restore, repo, copy.name));
+        if (!*out)
+            *missing = copy.name;
     }
-    return true;
+    return NULL;
 }
 
 /* Until when the WAL of the way stays there: a grace from the first record on that did not want it any more, after all
@@ -181,12 +209,13 @@ static Err *wal_until(Instant *until, WalName *missing, const Restore *restore, 
 {
     AUTO(arena_free) Arena *arena = arena_new();
     Instant since = INSTANT_NONE;
-    for (size_t i = holds->list.wal_count; i-- > 0;) {
-        WalWantedList wanted;
-        TRY(hold_wal_load(&wanted, holds->repo, root_of(restore), holds->list.wal[i].number, arena));
-        if (is_wanted(missing, restore, &wanted))
-            break;
-        since = holds->list.wal[i].stored;
+    bool wants = false;
+    for (size_t i = holds->list.wal_count; i-- > 0 && !wants;) {
+        WalJudgement judgement = {.record = &holds->list.wal[i]};
+        TRY(hold_wal_load(&judgement.wanted, holds->repo, root_of(restore), judgement.record->number, arena));
+        TRY(is_wanted(&wants, missing, &judgement, restore, holds->repo));
+        if (!wants)
+            since = judgement.record->stored;
     }
     *until = since;
     if (!instant_is_none(since))

@@ -53,14 +53,14 @@ static void day_set(int day)
 }
 
 /* Two backups, of which the older one was condemned so many days ago; 0: it was not. */
-static void world_begin(World *world, int condemned_days)
+static void world_begin(World *world, int condemned_days, size_t repo_count)
 {
     BackupResult backup;
     *world = (World){0};
     if (geteuid() == 0) /* a restore refuses to make files of root's */
         assert_int_equal(seteuid(NOBODY), 0);
     day_set(1);
-    stopped_cluster_make_held(&world->cluster, held_drivers, 1);
+    stopped_cluster_make_held(&world->cluster, held_drivers, repo_count);
     snprintf(world->target, sizeof world->target, "%s/restored", world->cluster.top.path);
     world->cluster.options.expire_grace_us = DAY_US;
     ASSERT_OK(promises_parse(&world->cluster.options.retention, "backups 1"));
@@ -134,17 +134,19 @@ static void end_check(const World *world, Ends *ends, Err *err)
     err_free(&err);
 }
 
-static Ends every_call_try(int condemned_days, bool by_label)
+static Ends every_call_try(int condemned_days, bool by_label, size_t repo_count)
 {
     Ends ends = {0};
     bool was_reached = true;
     for (uint64_t at = 1; was_reached; at++) {
         AUTO(world_done) World world;
-        world_begin(&world, condemned_days);
+        world_begin(&world, condemned_days, repo_count);
         world.at = at;
         faulty_plan(held_store("r1"), (FaultyPlan){.matches = intrude, .arg = &world});
+        faulty_plan(held_store("r2"), (FaultyPlan){.matches = intrude, .arg = &world});
         Err *const err = restore(&world, by_label ? world.old.text : NULL);
         faulty_plan(held_store("r1"), (FaultyPlan){0});
+        faulty_plan(held_store("r2"), (FaultyPlan){0});
         was_reached = world.calls >= at;
         end_check(&world, &ends, err);
     }
@@ -155,7 +157,7 @@ static Ends every_call_try(int condemned_days, bool by_label)
 static void test_restore__of_what_nobody_wants_any_more_is_whole(void **state)
 {
     (void)state;
-    const Ends ends = every_call_try(0, true);
+    const Ends ends = every_call_try(0, true, 1);
     assert_int_equal(ends.refused, 0);
     assert_true(ends.whole > 10);
 }
@@ -163,16 +165,18 @@ static void test_restore__of_what_nobody_wants_any_more_is_whole(void **state)
 static void test_restore__meets_the_removal_of_its_backup(void **state)
 {
     (void)state;
-    const Ends ends = every_call_try(3, true);
-    assert_true(ends.refused > 5);
-    assert_true(ends.whole > 5);
+    for (size_t repos = 1; repos <= 2; repos++) {
+        const Ends ends = every_call_try(3, true, repos);
+        assert_true(ends.refused > 5);
+        assert_true(ends.whole > 5);
+    }
 }
 
 /* The backup that stays is not touched by any of it. */
 static void test_restore__of_another_backup_does_not_mind(void **state)
 {
     (void)state;
-    const Ends ends = every_call_try(3, false);
+    const Ends ends = every_call_try(3, false, 1);
     assert_int_equal(ends.refused, 0);
 }
 

@@ -218,6 +218,24 @@ static void test_restore_hold__tells_until_when_the_wal_to_the_target_stays(void
                 "2026-02-04T00:00:00Z on");
 }
 
+/* A timeline that began after the last expiry is in no record, and nobody has given it up. */
+static void test_restore_hold__says_nothing_of_wal_that_came_after_the_last_expiry(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene;
+    decided_scene(&scene);
+    const WalWanted before[] = {{{1}, 5, WAL_WANTED_OPEN}};
+    wanted_put(&scene, 1, &(WalWantedList){before, 1}, 0);
+    ASSERT_OK(way_find(&scene, (RestoreOptions){0}));
+    assert_way(&scene, newest, 2);
+    ASSERT_OK(restore_hold_tell(&scene.restore));
+    assert_int_equal(scene.report.count, 0);
+    wanted_put(&scene, 2, &(WalWantedList){before, 1}, 3);
+    ASSERT_OK(restore_holds_read(&scene.restore));
+    ASSERT_OK(restore_hold_tell(&scene.restore));
+    assert_told(&scene, "restore/CONDEMNED_WAL", "WAL from segment 000000020000000000000009 on");
+}
+
 /* Restoring comes first: what cannot be read is told of, and stops nothing. */
 static void test_restore_hold__goes_on_where_decisions_cannot_be_read(void **state)
 {
@@ -262,5 +280,6 @@ UNIT_MAIN(cmocka_unit_test(test_restore_hold__leaves_a_backup_that_is_being_remo
           cmocka_unit_test(test_restore_hold__refuses_what_went_since_it_was_chosen),
           cmocka_unit_test(test_restore_hold__counts_on_the_repository_that_keeps_it),
           cmocka_unit_test(test_restore_hold__tells_until_when_the_wal_to_the_target_stays),
+          cmocka_unit_test(test_restore_hold__says_nothing_of_wal_that_came_after_the_last_expiry),
           cmocka_unit_test(test_restore_hold__goes_on_where_decisions_cannot_be_read),
           cmocka_unit_test(test_restore_hold__goes_on_where_nothing_is_answered_about_decisions))
