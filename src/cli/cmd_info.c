@@ -204,10 +204,11 @@ static void show_cluster(Output *output, const Info *info, const Freshness *fres
                     system_id_text(today->system_id).text, today->root.generation);
         for (size_t i = 0; i + 1 < info->generation_count; i++)
             output_text(
-                output, "  before it: generation %" PRIu32 ", PostgreSQL %u, system id %s, %zu backup%s\n",
+                output, "  before it: generation %" PRIu32 ", PostgreSQL %u, system id %s, %zu backup%s%s\n",
                 info->generations[i].generation.root.generation, info->generations[i].generation.major,
                 system_id_text(info->generations[i].generation.system_id).text, info->generations[i].backups,
-                info->generations[i].backups == 1 ? "" : "s");
+                info->generations[i].backups == 1 ? "" : "s",
+                info->generations[i].backups ? "" : " (\"pgstrata expire --dry-run\" says what is left)");
     } else {
         output_text(output, ": in no repository yet\n");
     }
@@ -246,7 +247,8 @@ static void show_decisions(Output *output, const InfoBackup *backup, unsigned re
     if (backup->is_pinned)
         output_text(output, "  pinned    %s\n", *backup->pin_note ? backup->pin_note : "without a note");
     if (!instant_is_none(backup->condemned))
-        output_text(output, "  condemned %s\n", local_time_text(backup->condemned).text);
+        output_text(output, "  condemned %s by host %s\n", local_time_text(backup->condemned).text,
+                    backup->condemned_by);
 }
 
 static void show_details(Output *output, const InfoBackup *backup, unsigned reasons,

@@ -130,6 +130,8 @@ static void warnings_take(Report *to, const Report *from)
 {
     for (size_t i = 0; i < from->count; i++) {
         const Notice *const notice = &from->notices[i];
+        if (text_equal(notice->code, "expire/NO_BACKUP")) /* for who asks, not behind every backup */
+            continue;
         /* A host whose key may not remove leaves that to another one. */
         if (notice->level == NOTICE_NOTE || notice->class == ERR_DENIED)
             report_note(to, notice->code, "%s", notice->text);

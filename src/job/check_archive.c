@@ -12,6 +12,7 @@
 #include "os/folder.h"
 #include "os/path.h"
 #include "os/user.h"
+#include "retention/policy.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -187,6 +188,28 @@ static void shared_check(Check *check, const Info *info)
                    duration_text(age_us).text);
 }
 
+/* Another host may promise less; or more was promised since. Until the next expiry here the grace runs. */
+static void promises_check(Check *check, const Info *info)
+{
+    const unsigned *const reasons = info_reasons(info, &check->cluster->retention, check->arena);
+    size_t wanted = 0;
+    for (size_t i = 0; i < info->backup_count; i++) {
+        const InfoBackup *const backup = &info->backups[i];
+        AUTO(buf_done) Buf why = {0};
+        wanted += reasons[i] != 0;
+        if (!reasons[i] || !backup->is_condemned || backup->is_given_up)
+            continue;
+        policy_reasons_text(&why, reasons[i]);
+        check_warning(check, "promises",
+                      "pgstrata expire takes it back; give all hosts that expire the same retention",
+                      "backup %s was condemned by host %s, and is wanted here: %s", backup->label.text,
+                      *backup->condemned_by ? backup->condemned_by : "(not readable)", buf_text(&why));
+        return;
+    }
+    check_good(check, "promises", "want %zu of %zu backup%s, and none of them is condemned", wanted,
+               info->backup_count, info->backup_count == 1 ? "" : "s");
+}
+
 static void gaps_check(Check *check, const Info *info)
 {
     size_t harmful = 0;
@@ -274,6 +297,7 @@ void check_archive(Check *check)
     freshness_check(check, &info);
     backup_check(check, &info);
     shared_check(check, &info);
+    promises_check(check, &info);
     gaps_check(check, &info);
     new_gaps_check(check);
     commits_check(check);

@@ -37,7 +37,8 @@ static void backup_read(InfoBackup *backup, const BackupEntry *entry, Repo *repo
                            .state = entry->has_begin ? INFO_BACKUP_INTERRUPTED : INFO_BACKUP_EXPIRED,
                            .to_time = INSTANT_NONE,
                            .pin_note = "",
-                           .condemned = INSTANT_NONE};
+                           .condemned = INSTANT_NONE,
+                           .condemned_by = ""};
     if (!entry->is_committed)
         return;
     BackupRecord record;

@@ -47,6 +47,7 @@ typedef struct InfoBackup {
     bool is_pinned, is_condemned, is_given_up; /* the last: by hand, itself or its timeline */
     const char *pin_note;                      /* "" for none */
     Instant condemned;                         /* since when, by the store's time; none unless it is */
+    const char *condemned_by;                  /* the host; "" unless it is, or when it cannot be read */
 } InfoBackup;
 
 typedef struct InfoTimeline {

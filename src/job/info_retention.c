@@ -46,6 +46,7 @@ void info_holds_apply(InfoBackup *backups, size_t count, const InfoReading *read
         backup->is_pinned = hold_is_pinned(holds, backup->label);
         backup->is_condemned = hold_is_condemned(holds, backup->label);
         backup->condemned = backup->is_condemned && !fate->fault ? fate->stored : INSTANT_NONE;
+        backup->condemned_by = backup->is_condemned && !fate->fault ? fate->host : "";
         backup->pin_note = backup->is_pinned && pin && !pin->fault ? pin->note : "";
         backup->is_given_up = (backup->is_condemned && !fate->fault && fate->by != HOLD_BY_RULE) ||
                               (backup->state == INFO_BACKUP_GOOD && !backup->is_on_production &&

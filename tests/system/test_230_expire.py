@@ -115,6 +115,7 @@ def test_a_restore_looks_at_what_expires(pgstrata, clusters, major):
     story.archive_all()
     old = made[0][0]
     pgstrata('expire', '--retention=backups 1')
+    assert f'backup {old} was condemned by host ' in pgstrata('check', code=None).out
     fates = story.archive.urls[0] / 'main/g1/hold/fate'
     run = story.restore(f'--backup={old}', '--target-immediate', '--dry-run', code=3)[1]
     assert f'backup {old} is condemned: it may be removed from ' in run.err and f'"pgstrata pin {old}" keeps it' in run.err

@@ -3,7 +3,7 @@
 
 /*
  * Four hundred days: backups full and incremental, backups that fail, clocks that step, pins, restores in place that make
- * branches. After every expiry all that was promised must be there; at the end nothing else.
+ * branches, a second host with careless promises. After every expiry all that was promised must be there; at the end nothing else.
  */
 #include "unit.h"
 
@@ -85,6 +85,16 @@ static void timeline_drop(Yard *yard, uint32_t timeline)
     yard->timelines[timeline].is_given_up = true;
 }
 
+/* Another host that promised hardly anything expires a little before the one whose promises count. */
+static void careless_expire(Yard *yard)
+{
+    const Promises promises = yard->cluster.retention;
+    ASSERT_OK(promises_parse(&yard->cluster.retention, "backups 1"));
+    yard_expire(yard);
+    yard->cluster.retention = promises;
+    yard_wait(yard, HOUR_US / 4);
+}
+
 static void day_pass(Yard *yard, int day)
 {
     clocks_step(yard, day);
@@ -98,6 +108,8 @@ static void day_pass(Yard *yard, int day)
     if (day == 300)
         timeline_drop(yard, 1);
     if (!yard_random(yard, 3)) {
+        if (!yard_random(yard, 6))
+            careless_expire(yard);
         yard_expire(yard);
         yard_check(yard);
     }
