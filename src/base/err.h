@@ -59,11 +59,12 @@ typedef struct Err Err;
             return err_doing(try_err_, __VA_ARGS__);                                                         \
     } while (0)
 
+/* Cold: compilers lay the paths that come here out of the way of those that succeed. */
 MUST Err *err_new(ErrClass class, const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5), cold));
 
 /* Prefixes the text with what was being done. Returns `err`. */
-MUST Err *err_doing(Err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+MUST Err *err_doing(Err *err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 
 /* Adds a line of detail (DETAIL:) or what the user can do (HINT:); a later call appends a line. Returns `err`. */
 MUST Err *err_detail(Err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

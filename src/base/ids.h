@@ -42,7 +42,9 @@ typedef struct RelFile {
 
 static inline bool rel_file_equal(RelFile a, RelFile b)
 {
-    return a.number.id == b.number.id && a.database.id == b.database.id && a.tablespace.id == b.tablespace.id;
+    /* One branch, for whoever compares with every record of WAL. */
+    return ((a.number.id ^ b.number.id) | (a.database.id ^ b.database.id) |
+            (a.tablespace.id ^ b.tablespace.id)) == 0;
 }
 
 typedef struct LsnText {

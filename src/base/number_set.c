@@ -10,17 +10,7 @@ enum {
     STRETCH_WORDS = STRETCH_NUMBERS / 64,
     LIST_FIRST = 4,
     /* A longer list costs more to insert into than a bitmap costs memory. */
-    LIST_MAX = 1024,
-};
-
-struct NumberStretch {
-    uint32_t high;  /* the upper half of its numbers */
-    uint32_t count; /* numbers in the set */
-    uint32_t room;  /* of the list; 0: it is a bitmap */
-    union {
-        uint16_t *list; /* sorted */
-        uint64_t *words;
-    };
+    LIST_MAX = 512,
 };
 
 static uint16_t low_of(uint32_t number)
@@ -53,6 +43,7 @@ static uint32_t stretch_index(const NumberSet *set, uint32_t high)
 static NumberStretch *stretch_get(NumberSet *set, uint32_t high)
 {
     const uint32_t at = stretch_index(set, high);
+    set->latest = at;
     if (at < set->count && set->stretches[at].high == high)
         return &set->stretches[at];
     if (set->count == set->room) {
@@ -181,11 +172,8 @@ void number_set_add_run(NumberSet *set, NumberRun run)
 
 void number_set_add(NumberSet *set, uint32_t number)
 {
-    NumberStretch *const stretch = stretch_get(set, number >> STRETCH_BITS);
-    if (stretch->room)
+    if (!number_set_mark(set, number))
         number_set_add_run(set, (NumberRun){number, 1});
-    else
-        word_set(stretch, low_of(number));
 }
 
 void number_set_join(NumberSet *set, const NumberSet *from)

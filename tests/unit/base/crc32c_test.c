@@ -33,5 +33,18 @@ static void test_crc32c__is_the_same_in_pieces_and_portably(void **state)
     }
 }
 
-UNIT_MAIN(cmocka_unit_test(test_crc32c__gives_the_published_values),
+static void test_wal_record__is_body_then_head(void **state)
+{
+    (void)state;
+    uint8_t bytes[600];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 131 + i / 5);
+    for (size_t size = 24; size <= sizeof bytes; size++) {
+        const uint32_t body = crc32c_add_portable(CRC32C_INIT, bytes + 24, size - 24);
+        assert_int_equal(crc32c_wal_record(bytes, size), crc32c_end(crc32c_add_portable(body, bytes, 20)));
+    }
+}
+
+UNIT_MAIN(cmocka_unit_test(test_wal_record__is_body_then_head),
+          cmocka_unit_test(test_crc32c__gives_the_published_values),
           cmocka_unit_test(test_crc32c__is_the_same_in_pieces_and_portably))

@@ -132,6 +132,27 @@ static void test_random_work__agrees_with_an_array(void **state)
     }
 }
 
+static void test_mark__adds_where_a_bitmap_stands(void **state)
+{
+    (void)state;
+    AUTO(number_set_done) NumberSet set = {.stretches = NULL};
+    assert_false(number_set_mark(&set, 7)); /* nothing there */
+    number_set_add(&set, 7);
+    assert_false(number_set_mark(&set, 8)); /* a list */
+    assert_int_equal(number_set_count(&set), 1);
+    number_set_add_run(&set, (NumberRun){1000, 5000});
+    assert_true(number_set_mark(&set, 8));
+    assert_true(number_set_mark(&set, 8));
+    assert_true(number_set_mark(&set, 65535));
+    assert_int_equal(number_set_count(&set), 5003);
+    assert_true(number_set_has(&set, 8) && number_set_has(&set, 65535));
+    assert_false(number_set_mark(&set, 65536)); /* another stretch */
+    number_set_add(&set, 65536);
+    number_set_cut(&set, 100); /* the latest stretch is gone */
+    assert_false(number_set_mark(&set, 65537));
+    assert_int_equal(number_set_count(&set), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_whole_stretch__is_one_run_and_small),
         cmocka_unit_test(test_cut__forgets_the_limit_and_what_is_behind),
         cmocka_unit_test(test_join__adds_all),
+        cmocka_unit_test(test_mark__adds_where_a_bitmap_stands),
         cmocka_unit_test(test_random_work__agrees_with_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
