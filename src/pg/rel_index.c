@@ -34,8 +34,11 @@ static void slots_grow(RelIndex *index)
         index->slots[slot_of(index, index->files[i])] = i + 1;
 }
 
-uint32_t rel_index_add_other(RelIndex *index, RelFile file)
+uint32_t rel_index_add(RelIndex *index, RelFile file)
 {
+    const uint32_t latest = rel_index_latest(index, file);
+    if (latest != UINT32_MAX)
+        return latest;
     if ((size_t)index->count * 2 >= index->slot_count)
         slots_grow(index);
     const size_t slot = slot_of(index, file);
@@ -47,7 +50,8 @@ uint32_t rel_index_add_other(RelIndex *index, RelFile file)
         index->files[index->count++] = file;
         index->slots[slot] = index->count;
     }
-    return index->latest[file.number.id % REL_INDEX_LATEST] = index->slots[slot] - 1;
+    index->latest[file.number.id % REL_INDEX_LATEST] = (RelLatest){file, index->slots[slot]};
+    return index->slots[slot] - 1;
 }
 
 bool rel_index_find(uint32_t *out, const RelIndex *index, RelFile file)

@@ -16,26 +16,30 @@
 
 enum { REL_INDEX_LATEST = 16 };
 
+/* A file and its place + 1; 0: none. */
+typedef struct RelLatest {
+    RelFile file;
+    uint32_t place;
+} RelLatest;
+
 typedef struct RelIndex {
     RelFile *files; /* by their number */
     uint32_t count, room;
-    uint32_t *slots;                   /* number + 1; 0: free. Linear probing, at most half full */
-    size_t slot_count;                 /* a power of two, or 0 */
-    uint32_t latest[REL_INDEX_LATEST]; /* asked for last, by the low bits of the file's number */
+    uint32_t *slots;                    /* number + 1; 0: free. Linear probing, at most half full */
+    size_t slot_count;                  /* a power of two, or 0 */
+    RelLatest latest[REL_INDEX_LATEST]; /* asked for last, by the low bits of the file's number */
 } RelIndex;
 
 void rel_index_done(RelIndex *index);
 
-/* For rel_index_add(): a file that was not asked for lately. */
-uint32_t rel_index_add_other(RelIndex *index, RelFile file);
+/* The file's number; a file met for the first time gets `count`, which grows. */
+uint32_t rel_index_add(RelIndex *index, RelFile file);
 
-/* The file's number; a file met for the first time gets `count`, which grows. Asked for with every record of WAL. */
-static inline uint32_t rel_index_add(RelIndex *index, RelFile file)
+/* The file's number if it was asked for lately; UINT32_MAX else. Asked for with every record of WAL. */
+static inline uint32_t rel_index_latest(const RelIndex *index, RelFile file)
 {
-    const uint32_t latest = index->latest[file.number.id % REL_INDEX_LATEST];
-    if (latest < index->count && rel_file_equal(index->files[latest], file))
-        return latest;
-    return rel_index_add_other(index, file);
+    const RelLatest *const latest = &index->latest[file.number.id % REL_INDEX_LATEST];
+    return rel_file_equal(latest->file, file) ? latest->place - 1 : UINT32_MAX;
 }
 
 /* False when it was never met. */

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
 
-/* Transactions that have not ended lie in slots, found by number through buckets; a slot that was given back keeps its
- * memory for the next one, because most transactions are short. */
 #include "pg/wal_activity.h"
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "pg/open_xacts_priv.h"
 #include "pg/rel_index.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { OPERATION = 0x70, BUCKETS_FIRST = 64 };
-enum {
-    HEAP_INSERT = 0x00,
-    HEAP_DELETE = 0x10,
-    HEAP_UPDATE = 0x20,
-    HEAP_TRUNCATE = 0x30,
-    HEAP_HOT_UPDATE = 0x40
-};
-enum { HEAP2_MULTI_INSERT = 0x50 };
+enum { OPERATION = 0x70 };
 enum { SMGR_CREATE = 0x10, SMGR_TRUNCATE = 0x20 };
 enum { DBASE_DROP = 0x20, DBASE_DROP_14 = 0x10 };
 enum { STANDBY_LOCK = 0x00 };
@@ -28,26 +18,12 @@ enum {
     STATS_OF_RELATION = 2
 }; /* PGSTAT_KIND_RELATION, src/include/utils/pgstat_kind.h, pgstat.h before 18 */
 
-typedef struct Slot {
-    Xid xid;
-    Xid top;
-    Oid database;
-    Buf acts; /* of WalAct */
-    uint32_t acts_dropped;
-    uint32_t latest; /* the act counted last */
-    uint32_t next;   /* slot + 1 of the same bucket, or of the free ones */
-} Slot;
-
 struct ActivityGather {
     const PgVersion *version;
     RelIndex index;
     WalRows *rows; /* by the index */
     size_t rows_room;
-    Slot *slots;
-    uint32_t slot_count, slot_room, open_count;
-    uint32_t free_slot; /* + 1 */
-    uint32_t *buckets;  /* slot + 1 */
-    uint32_t bucket_count;
+    OpenXacts open;
     Buf notes; /* of WalXactNote; their acts live in the result's arena */
     WalActivity result;
 };
@@ -64,8 +40,7 @@ ActivityGather *activity_gather_new(const PgVersion *version)
     ActivityGather *const g = mem_new(sizeof *g);
     g->version = version;
     g->result.arena = arena_new();
-    g->bucket_count = BUCKETS_FIRST;
-    g->buckets = mem_new(g->bucket_count * sizeof *g->buckets);
+    open_xacts_init(&g->open);
     return g;
 }
 
@@ -74,10 +49,7 @@ void activity_gather_free(ActivityGather **gather)
     ActivityGather *const g = *gather;
     if (!g)
         return;
-    for (uint32_t i = 0; i < g->slot_count; i++)
-        buf_done(&g->slots[i].acts);
-    mem_free(&g->slots);
-    mem_free(&g->buckets);
+    open_xacts_done(&g->open);
     rel_index_done(&g->index);
     mem_free(&g->rows);
     buf_done(&g->notes);
@@ -85,278 +57,212 @@ void activity_gather_free(ActivityGather **gather)
     mem_free(gather);
 }
 
-/* ---- open transactions */
+/* ---- what transactions do */
 
-static uint32_t *bucket_of(const ActivityGather *g, Xid xid)
+/* NULL when too many are open. */
+static OpenXact *xact_get(ActivityGather *g, Xid xid)
 {
-    return &g->buckets[xid.id & (g->bucket_count - 1)];
-}
-
-/* The place that names the transaction's slot, or the end of its chain. */
-static uint32_t *link_of(const ActivityGather *g, Xid xid)
-{
-    uint32_t *link = bucket_of(g, xid);
-    while (*link && g->slots[*link - 1].xid.id != xid.id)
-        link = &g->slots[*link - 1].next;
-    return link;
-}
-
-static Slot *slot_find(const ActivityGather *g, Xid xid)
-{
-    const uint32_t found = *link_of(g, xid);
-    return found ? &g->slots[found - 1] : NULL;
-}
-
-static void buckets_grow(ActivityGather *g)
-{
-    uint32_t *const old = g->buckets;
-    const uint32_t old_count = g->bucket_count;
-    g->bucket_count *= 2;
-    g->buckets = mem_new(g->bucket_count * sizeof *g->buckets);
-    for (uint32_t i = 0; i < old_count; i++) {
-        for (uint32_t at = old[i]; at;) {
-            Slot *const slot = &g->slots[at - 1];
-            const uint32_t next = slot->next;
-            uint32_t *const bucket = bucket_of(g, slot->xid);
-            slot->next = *bucket;
-            *bucket = at;
-            at = next;
-        }
-    }
-    uint32_t *done = old;
-    mem_free(&done);
-}
-
-static uint32_t slot_take(ActivityGather *g)
-{
-    if (g->free_slot) {
-        const uint32_t at = g->free_slot;
-        g->free_slot = g->slots[at - 1].next;
-        return at;
-    }
-    if (g->slot_count == g->slot_room) {
-        g->slot_room = g->slot_room ? g->slot_room * 2 : BUCKETS_FIRST;
-        g->slots = mem_resize(g->slots, g->slot_room * sizeof *g->slots);
-    }
-    g->slots[g->slot_count] = (Slot){.next = 0};
-    return ++g->slot_count;
-}
-
-/* The transaction's slot, a new one when it has none. */
-static Slot *slot_open(ActivityGather *g, Xid xid)
-{
-    Slot *const found = slot_find(g, xid);
-    if (found)
-        return found;
-    if (g->open_count++ == g->bucket_count)
-        buckets_grow(g);
-    const uint32_t at = slot_take(g);
-    Slot *const slot = &g->slots[at - 1];
-    const Buf acts = slot->acts;
-    uint32_t *const bucket = bucket_of(g, xid);
-    *slot = (Slot){.xid = xid, .acts = acts, .next = *bucket};
-    *bucket = at;
-    return slot;
-}
-
-/* The same, but NULL when too many have one. */
-static Slot *slot_get(ActivityGather *g, Xid xid)
-{
-    Slot *const found = slot_find(g, xid);
-    if (found || g->open_count < WAL_XACTS_OPEN_MAX)
-        return found ? found : slot_open(g, xid);
+    OpenXact *const found = open_xacts_find(&g->open, xid);
+    if (found || g->open.count < WAL_XACTS_OPEN_MAX)
+        return found ? found : open_xacts_add(&g->open, xid);
     g->result.notes_dropped++;
     return NULL;
 }
 
-static void slot_give_back(ActivityGather *g, Xid xid)
+/* Acts stand in the order in which they were done first. */
+static void xact_act(const ActivityGather *g, OpenXact *xact, const OpenAct *act)
 {
-    uint32_t *const link = link_of(g, xid);
-    const uint32_t at = *link;
-    if (!at)
-        return;
-    Slot *const slot = &g->slots[at - 1];
-    *link = slot->next;
-    slot->next = g->free_slot;
-    g->free_slot = at;
-    buf_clear(&slot->acts);
-    g->open_count--;
+    open_xact_settle(xact, &g->index);
+    open_xact_act(xact, act);
 }
 
-/* ---- what they did */
-
-static uint32_t act_count(const Slot *slot)
+/* An act that is no rows. */
+static void act_take(const ActivityGather *g, OpenXact *xact, WalActKind kind, RelFile file)
 {
-    return (uint32_t)(slot->acts.len / sizeof(WalAct));
-}
-
-static bool act_is(const WalAct *act, WalActKind kind, RelFile file)
-{
-    return act->kind == kind && rel_file_equal(act->file, file);
-}
-
-/* What brings data to an end is of note by itself, and has room of its own: a long list of locks must not hide it. */
-static bool is_destructive(WalActKind kind)
-{
-    return kind != WAL_ACT_ROWS && kind != WAL_ACT_CREATE && kind != WAL_ACT_LOCK;
-}
-
-/* NULL when there is no room for another one. */
-static WalAct *act_get(Slot *slot, WalActKind kind, RelFile file)
-{
-    WalAct *const acts = (WalAct *)(void *)slot->acts.data;
-    const uint32_t count = act_count(slot);
-    if (count && act_is(&acts[slot->latest], kind, file))
-        return &acts[slot->latest];
-    for (uint32_t i = 0; i < count; i++) {
-        if (act_is(&acts[i], kind, file)) {
-            slot->latest = i;
-            return &acts[i];
-        }
-    }
-    if (count >= (is_destructive(kind) ? 2 * WAL_ACTS_MAX : WAL_ACTS_MAX)) {
-        slot->acts_dropped++;
-        return NULL;
-    }
-    slot->latest = count;
-    buf_add(&slot->acts, &(WalAct){.kind = kind, .file = file}, sizeof(WalAct));
-    return (WalAct *)(void *)slot->acts.data + count;
-}
-
-static void act_add(Slot *slot, const WalAct *added)
-{
-    WalAct *const act = slot ? act_get(slot, added->kind, added->file) : NULL;
-    if (!act)
-        return;
-    act->inserts += added->inserts;
-    act->updates += added->updates;
-    act->deletes += added->deletes;
+    xact_act(g, xact, &(OpenAct){.place = UINT32_MAX, .act = {.kind = kind, .file = file}});
 }
 
 static void take_act(ActivityGather *g, Xid xid, WalActKind kind, RelFile file)
 {
-    if (xid.id)
-        act_add(slot_get(g, xid), &(WalAct){.kind = kind, .file = file});
+    OpenXact *const xact = xid.id ? xact_get(g, xid) : NULL;
+    if (xact)
+        act_take(g, xact, kind, file);
 }
 
-static void take_rows(ActivityGather *g, Xid xid, const WalAct *rows)
+/* The place of a relation that was not met lately. */
+static uint32_t place_of(ActivityGather *g, RelFile file)
 {
     const uint32_t count = g->index.count;
-    const uint32_t place = rel_index_add(&g->index, rows->file);
+    const uint32_t place = rel_index_add(&g->index, file);
     if (g->index.count > g->rows_room) {
         g->rows_room = g->index.room;
         g->rows = mem_resize(g->rows, g->rows_room * sizeof *g->rows);
     }
     if (place == count)
-        g->rows[place] = (WalRows){.file = rows->file};
-    g->rows[place].inserts += rows->inserts;
-    g->rows[place].updates += rows->updates;
-    g->rows[place].deletes += rows->deletes;
-    if (xid.id)
-        act_add(slot_get(g, xid), rows);
+        g->rows[place] = (WalRows){.file = file};
+    return place;
+}
+
+static inline uint32_t place_get(ActivityGather *g, const RelFile *file)
+{
+    const uint32_t latest = rel_index_latest(&g->index, *file);
+    return latest != UINT32_MAX ? latest : place_of(g, *file);
+}
+
+static void take_rows(ActivityGather *g, Xid xid, const OpenAct *added)
+{
+    for (uint32_t kind = 0; kind < WAL_ROW_KINDS; kind++)
+        g->rows[added->place].counts[kind] += added->act.counts[kind];
+    OpenXact *const xact = xid.id ? xact_get(g, xid) : NULL;
+    if (xact)
+        xact_act(g, xact, added);
+}
+
+/* What a heap operation, `info >> 4 & 7`, does to a row; WAL_ROW_KINDS: nothing that counts. */
+static const uint8_t row_kinds[8] = {
+    [WAL_HEAP_INSERT >> 4] = WAL_ROW_INSERT,
+    [WAL_HEAP_DELETE >> 4] = WAL_ROW_DELETE,
+    [WAL_HEAP_UPDATE >> 4] = WAL_ROW_UPDATE,
+    [WAL_HEAP_TRUNCATE >> 4] = WAL_ROW_KINDS,
+    [WAL_HEAP_HOT_UPDATE >> 4] = WAL_ROW_UPDATE,
+    [5] = WAL_ROW_KINDS,
+    [6] = WAL_ROW_KINDS,
+    [7] = WAL_ROW_KINDS,
+};
+
+__attribute__((noinline)) static void take_row(ActivityGather *g, const WalRecordHead *head, RelFile file)
+{
+    const uint32_t kind = row_kinds[head->info >> 4 & 7];
+    if (kind == WAL_ROW_KINDS)
+        return;
+    const uint32_t place = place_get(g, &file);
+    g->rows[place].counts[kind]++;
+    OpenXact *const xact = head->xid.id ? xact_get(g, head->xid) : NULL;
+    if (!xact || open_xact_row(xact, place, kind))
+        return;
+    open_xact_settle(xact, &g->index);
+    (void)open_xact_row(xact, place, kind);
+}
+
+/* The shortest way is that of a relation met lately and a transaction met before. */
+void activity_gather_plain(ActivityGather *g, const WalRecordHead *head, WalTouch touch)
+{
+    if (head->manager != WAL_HEAP)
+        return;
+    const uint32_t kind = row_kinds[head->info >> 4 & 7];
+    const uint32_t place = rel_index_latest(&g->index, wal_touch_file(touch));
+    OpenXact *const xact = open_xacts_first(&g->open, head->xid);
+    if (place == UINT32_MAX || kind == WAL_ROW_KINDS || !xact || !open_xact_row(xact, place, kind))
+        take_row(g, head, wal_touch_file(touch));
+    else
+        g->rows[place].counts[kind]++;
 }
 
 /* ---- ends */
 
-/* With acts left out nobody knows: then it is. */
-static bool is_of_note(const Slot *slot)
-{
-    const WalAct *const acts = (const WalAct *)(const void *)slot->acts.data;
-    for (uint32_t i = 0; i < act_count(slot); i++) {
-        if (is_destructive(acts[i].kind) || acts[i].updates >= WAL_NOTE_ROWS ||
-            acts[i].deletes >= WAL_NOTE_ROWS)
-            return true;
-    }
-    return slot->acts_dropped > 0;
-}
-
 /* One that only inserts is none of our business, however long. */
-static bool does_more_than_insert(const Slot *slot)
+static bool does_more_than_insert(const OpenXact *xact)
 {
-    const WalAct *const acts = (const WalAct *)(const void *)slot->acts.data;
-    for (uint32_t i = 0; i < act_count(slot); i++) {
-        if (acts[i].kind != WAL_ACT_ROWS || acts[i].updates || acts[i].deletes)
+    for (uint32_t i = 0; i < xact->act_count; i++) {
+        const WalAct *const act = &xact->acts[i].act;
+        if (act->kind != WAL_ACT_ROWS || act->updates || act->deletes)
             return true;
     }
     return false;
 }
 
-static void note_add(ActivityGather *g, const Slot *slot, WalXactNote note)
+static void note_add(ActivityGather *g, const OpenXact *xact, WalXactNote note)
 {
     if (g->notes.len / sizeof note == WAL_NOTES_MAX) {
         g->result.notes_dropped++;
         return;
     }
-    note.xid = slot->xid;
-    note.top = slot->top;
-    note.act_count = act_count(slot);
-    note.acts_dropped = slot->acts_dropped;
-    note.acts = (const WalAct *)(const void *)arena_bytes(g->result.arena, buf_span(&slot->acts)).ptr;
-    if (!note.database.id)
-        note.database = slot->database;
+    WalAct *const acts = arena_alloc(g->result.arena, (xact->act_count + (size_t)1) * sizeof *acts);
+    for (uint32_t i = 0; i < xact->act_count; i++)
+        acts[i] = xact->acts[i].act;
+    note.xid = xact->xid;
+    note.top = xact->top;
+    note.act_count = xact->act_count;
+    note.acts_dropped = xact->acts_dropped;
+    note.acts = acts;
     for (uint32_t i = 0; !note.database.id && i < note.act_count; i++)
         note.database = note.acts[i].file.database;
     buf_add(&g->notes, &note, sizeof note);
 }
 
 /* What a subtransaction did, its top-level transaction did. */
-static void subxact_join(ActivityGather *g, Slot *slot, Xid xid)
+static void subxact_join(ActivityGather *g, OpenXact *xact, Xid xid)
 {
-    const Slot *const from = slot_find(g, xid);
+    OpenXact *const from = open_xacts_find(&g->open, xid);
     if (!from)
         return;
-    for (uint32_t i = 0; i < act_count(from); i++)
-        act_add(slot, (const WalAct *)(const void *)from->acts.data + i);
-    slot->acts_dropped += from->acts_dropped;
-    slot_give_back(g, xid);
+    open_xact_settle(from, &g->index);
+    for (uint32_t i = 0; i < from->act_count; i++)
+        xact_act(g, xact, &from->acts[i]);
+    xact->acts_dropped += from->acts_dropped;
+    xact->is_of_note |= from->acts_dropped > 0;
+    open_xacts_remove(&g->open, xid);
 }
 
-static void dropped_stats_take(const ActivityGather *g, Slot *slot, const XactEnd *end)
+static void dropped_stats_take(const ActivityGather *g, OpenXact *xact, const XactEnd *end)
 {
     const size_t item_bytes = g->version->major < 18 ? 12 : 16;
     for (uint32_t i = 0; i < end->dropped_stats_count; i++) {
         const uint8_t *const item = end->dropped_stats.ptr + i * item_bytes;
         const RelFile relation = {.database = {get_u32(item + 4)}, .number = {get_u32(item + 8)}};
         if (get_u32(item) == STATS_OF_RELATION)
-            act_add(slot, &(WalAct){.kind = WAL_ACT_DROP_RELATION, .file = relation});
+            act_take(g, xact, WAL_ACT_DROP_RELATION, relation);
     }
+}
+
+/* What the commit itself tells, beside the time. */
+static void commit_join(ActivityGather *g, const XactEnd *end)
+{
+    OpenXact *const found = open_xacts_find(&g->open, end->xid);
+    OpenXact *const xact = found ? found : open_xacts_add(&g->open, end->xid);
+    for (uint32_t i = 0; i < end->subxact_count; i++) {
+        number_set_add(&g->result.committed, xact_end_subxact(end, i).id);
+        subxact_join(g, xact, xact_end_subxact(end, i));
+    }
+    for (uint32_t i = 0; i < end->file_count; i++)
+        act_take(g, xact, WAL_ACT_DROP, xact_end_file(end, i));
+    dropped_stats_take(g, xact, end);
 }
 
 static void take_commit(ActivityGather *g, Lsn start, const XactEnd *end)
 {
     number_set_add(&g->result.committed, end->xid.id);
-    Slot *const slot = slot_open(g, end->xid);
-    for (uint32_t i = 0; i < end->subxact_count; i++) {
-        number_set_add(&g->result.committed, xact_end_subxact(end, i).id);
-        subxact_join(g, slot, xact_end_subxact(end, i));
-    }
-    for (uint32_t i = 0; i < end->file_count; i++)
-        act_add(slot, &(WalAct){.kind = WAL_ACT_DROP, .file = xact_end_file(end, i)});
-    dropped_stats_take(g, slot, end);
-    if (is_of_note(slot))
+    if (end->subxact_count || end->file_count || end->dropped_stats_count)
+        commit_join(g, end);
+    OpenXact *const xact = open_xacts_find(&g->open, end->xid);
+    if (!xact)
+        return;
+    if (xact->act_count)
+        open_xact_settle(xact, &g->index);
+    if (xact->is_of_note)
         note_add(
-            g, slot,
+            g, xact,
             (WalXactNote){
                 .state = WAL_XACT_COMMITTED, .end = start, .time = end->time, .database = end->database});
-    slot_give_back(g, end->xid);
+    open_xacts_remove(&g->open, end->xid);
 }
 
 static void take_abort(ActivityGather *g, const XactEnd *end)
 {
     number_set_add(&g->result.aborted, end->xid.id);
-    slot_give_back(g, end->xid);
+    open_xacts_remove(&g->open, end->xid);
     for (uint32_t i = 0; i < end->subxact_count; i++) {
         number_set_add(&g->result.aborted, xact_end_subxact(end, i).id);
-        slot_give_back(g, xact_end_subxact(end, i));
+        open_xacts_remove(&g->open, xact_end_subxact(end, i));
     }
 }
 
 /* The transaction is a part of `top`. */
-static void slot_place(ActivityGather *g, Xid xid, Xid top)
+static void xact_place(ActivityGather *g, Xid xid, Xid top)
 {
-    Slot *const slot = slot_get(g, xid);
-    if (slot)
-        slot->top = top;
+    OpenXact *const xact = xact_get(g, xid);
+    if (xact)
+        xact->top = top;
 }
 
 static Err *take_assignment(ActivityGather *g, const WalRecord *record)
@@ -367,12 +273,12 @@ static Err *take_assignment(ActivityGather *g, const WalRecord *record)
     for (uint32_t i = 0; i < count && !dec.is_short; i++) {
         const Xid sub = {dec_u32(&dec)};
         if (sub.id)
-            slot_place(g, sub, top);
+            xact_place(g, sub, top);
     }
     return dec_end(&dec, "assignment of subtransactions");
 }
 
-static void take_end(ActivityGather *g, Lsn start, const XactEnd *end)
+void activity_gather_end(ActivityGather *g, Lsn start, const XactEnd *end)
 {
     if (!end->xid.id)
         return;
@@ -398,28 +304,22 @@ static Err *take_truncate(ActivityGather *g, const WalRecord *record)
 
 static Err *take_heap(ActivityGather *g, const WalRecord *record)
 {
-    const int op = record->head.info & OPERATION;
-    if (op == HEAP_TRUNCATE)
+    if ((record->head.info & OPERATION) == WAL_HEAP_TRUNCATE)
         return take_truncate(g, record);
-    WalAct rows = {.kind = WAL_ACT_ROWS};
-    rows.inserts = op == HEAP_INSERT;
-    rows.updates = op == HEAP_UPDATE || op == HEAP_HOT_UPDATE;
-    rows.deletes = op == HEAP_DELETE;
-    if (!record->block_count || !(rows.inserts || rows.updates || rows.deletes))
-        return NULL;
-    rows.file = record->blocks[0].file;
-    take_rows(g, record->head.xid, &rows);
+    if (record->block_count)
+        take_row(g, &record->head, record->blocks[0].file);
     return NULL;
 }
 
 static Err *take_multi_insert(ActivityGather *g, const WalRecord *record)
 {
-    if ((record->head.info & OPERATION) != HEAP2_MULTI_INSERT || !record->block_count)
+    if ((record->head.info & OPERATION) != WAL_HEAP2_MULTI_INSERT || !record->block_count)
         return NULL;
     Dec dec = dec_begin(record->main);
     dec_skip(&dec, 2); /* flags, padding */
-    const WalAct rows = {.kind = WAL_ACT_ROWS, .file = record->blocks[0].file, .inserts = dec_u16(&dec)};
+    OpenAct rows = {.act = {.kind = WAL_ACT_ROWS, .file = record->blocks[0].file, .inserts = dec_u16(&dec)}};
     TRY(dec_end(&dec, "insertion of several rows"));
+    rows.place = place_get(g, &rows.act.file);
     take_rows(g, record->head.xid, &rows);
     return NULL;
 }
@@ -479,7 +379,7 @@ static Err *take_dbase(ActivityGather *g, const WalRecord *record)
 static Err *take_record(ActivityGather *g, const WalRecord *record)
 {
     if (record->top_xid.id && record->head.xid.id)
-        slot_place(g, record->head.xid, record->top_xid);
+        xact_place(g, record->head.xid, record->top_xid);
     switch (record->head.manager) {
     case WAL_HEAP:
         return take_heap(g, record);
@@ -501,11 +401,14 @@ static Err *take_record(ActivityGather *g, const WalRecord *record)
 void activity_gather_record(ActivityGather *g, Lsn start, const WalRecord *record, const XactEnd *end)
 {
     if (end) {
-        take_end(g, start, end);
+        activity_gather_end(g, start, end);
         return;
     }
-    AUTO(err_free) Err *err = take_record(g, record);
-    g->result.unread += err != NULL;
+    Err *err = take_record(g, record);
+    if (err) {
+        g->result.unread++;
+        err_free(&err);
+    }
 }
 
 void activity_gather_unread(ActivityGather *g)
@@ -515,22 +418,11 @@ void activity_gather_unread(ActivityGather *g)
 
 /* ---- the end */
 
-static int by_xid(const void *a, const void *b)
-{
-    const uint32_t x = (*(Slot *const *)a)->xid.id, y = (*(Slot *const *)b)->xid.id;
-    return x < y ? -1 : x > y;
-}
-
 static void open_note(ActivityGather *g)
 {
-    AUTO(mem_free) Slot **open = mem_new((g->open_count + 1) * sizeof *open);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < g->bucket_count; i++) {
-        for (uint32_t at = g->buckets[i]; at; at = g->slots[at - 1].next)
-            open[count++] = &g->slots[at - 1];
-    }
-    qsort(open, count, sizeof *open, by_xid);
-    for (uint32_t i = 0; i < count; i++) {
+    AUTO(mem_free) OpenXact **open = open_xacts_list(&g->open);
+    for (uint32_t i = 0; i < g->open.count; i++) {
+        open_xact_settle(open[i], &g->index);
         if (does_more_than_insert(open[i]))
             note_add(g, open[i], (WalXactNote){.state = WAL_XACT_OPEN, .time = INSTANT_NONE});
     }

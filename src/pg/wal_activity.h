@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/number_set.h"
 #include "pg/wal_reader.h"
+#include "pg/wal_touch.h"
 #include "pg/xact.h"
 
 /* An accident is 1,000 rows; a part of it that is kept must be far smaller. */
@@ -41,11 +42,18 @@ typedef enum WalActKind {
     WAL_ACT_DROP_DATABASE, /* file.tablespace, file.database */
 } WalActKind;
 
+typedef enum WalRowKind { WAL_ROW_INSERT, WAL_ROW_UPDATE, WAL_ROW_DELETE, WAL_ROW_KINDS } WalRowKind;
+
 /* Something a transaction did. */
 typedef struct WalAct {
     WalActKind kind;
     RelFile file;
-    uint32_t inserts, updates, deletes;
+    union {
+        struct {
+            uint32_t inserts, updates, deletes;
+        };
+        uint32_t counts[WAL_ROW_KINDS];
+    };
 } WalAct;
 
 typedef enum WalXactState {
@@ -68,7 +76,12 @@ typedef struct WalXactNote {
 /* Rows changed in one file. */
 typedef struct WalRows {
     RelFile file;
-    uint64_t inserts, updates, deletes;
+    union {
+        struct {
+            uint64_t inserts, updates, deletes;
+        };
+        uint64_t counts[WAL_ROW_KINDS];
+    };
 } WalRows;
 
 /* End it with wal_activity_done(). */
@@ -93,6 +106,19 @@ void activity_gather_free(ActivityGather **gather);
 /* Takes what the record at `start` did; `end` is what it says of a transaction's end, or NULL. Records must come in LSN
  * order. */
 void activity_gather_record(ActivityGather *gather, Lsn start, const WalRecord *record, const XactEnd *end);
+/* True when such a record changes one row of the block it names, or none. */
+static inline bool activity_is_plain(const WalRecordHead *head)
+{
+    enum { OTHERS = 1 << WAL_XACT | 1 << WAL_SMGR | 1 << WAL_STANDBY | 1 << WAL_DBASE };
+    const int op = head->info & 0x70;
+    return !wal_manager_is_in(head->manager, OTHERS) &&
+           !(head->manager == WAL_HEAP && op == WAL_HEAP_TRUNCATE) &&
+           !(head->manager == WAL_HEAP2 && op == WAL_HEAP2_MULTI_INSERT);
+}
+/* Takes what such a record did. */
+void activity_gather_plain(ActivityGather *gather, const WalRecordHead *head, WalTouch touch);
+/* The same for a record of which `end` is all that matters. */
+void activity_gather_end(ActivityGather *gather, Lsn start, const XactEnd *end);
 /* One more record that could not be taken apart. */
 void activity_gather_unread(ActivityGather *gather);
 /* No more records come: what is open now stays open. Only activity_gather_free() may follow. */

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SPECIAL_REL_UPDATE = 0x01 }; /* of `info`: src/include/access/xlogrecord.h */
 enum { SMGR_CREATE = 0x10, SMGR_TRUNCATE = 0x20, SMGR_TRUNCATE_HEAP = 0x01 };
 
 /* 15 gave CREATE DATABASE a second way and DROP another number (src/include/commands/dbcommands_xlog.h). */
@@ -47,6 +46,12 @@ void wal_changes_free(WalChanges **changes)
 
 /* ---- finding relations */
 
+static void latest_clear(WalChange *change)
+{
+    for (int i = 0; i < WAL_CHANGE_LATEST; i++)
+        change->latest[i] = WAL_NO_BLOCK;
+}
+
 static WalChange *change_add(WalChanges *changes, RelFile file)
 {
     if (changes->index.count > changes->room) {
@@ -55,7 +60,8 @@ static WalChange *change_add(WalChanges *changes, RelFile file)
     }
     mem_free(&changes->order);
     WalChange *const change = &changes->list[changes->index.count - 1];
-    *change = (WalChange){.file = file, .limit = WAL_NO_LIMIT, .latest = WAL_NO_BLOCK};
+    *change = (WalChange){.file = file, .limit = WAL_NO_LIMIT};
+    latest_clear(change);
     return change;
 }
 
@@ -63,7 +69,9 @@ static WalChange *change_add(WalChanges *changes, RelFile file)
 static WalChange *change_get(WalChanges *changes, RelFile file)
 {
     const uint32_t count = changes->index.count;
-    uint32_t place;
+    uint32_t place = rel_index_latest(&changes->index, file);
+    if (place != UINT32_MAX)
+        return &changes->list[place];
     if (count >= WAL_CHANGES_RELATIONS_MAX && !rel_index_find(&place, &changes->index, file)) {
         wal_changes_give_up(changes, "more than %d relations changed", WAL_CHANGES_RELATIONS_MAX);
         return NULL;
@@ -129,7 +137,8 @@ void wal_changes_give_up(WalChanges *changes, const char *format, ...)
 }
 
 /* What a relation's blocks take has changed from `before`. The largest ones become whole until all fit. */
-static void bytes_settle(WalChanges *changes, const WalChange *change, size_t before)
+__attribute__((noinline)) static void bytes_settle(WalChanges *changes, const WalChange *change,
+                                                   size_t before)
 {
     changes->set_bytes += change->blocks.bytes - before;
     while (changes->set_bytes > WAL_CHANGES_BYTES_MAX) {
@@ -143,7 +152,7 @@ static void bytes_settle(WalChanges *changes, const WalChange *change, size_t be
             }
         }
         most->limit = 0;
-        most->latest = WAL_NO_BLOCK;
+        latest_clear(most);
         number_set_done(&most->blocks);
         changes->set_bytes -= most_bytes;
     }
@@ -158,14 +167,22 @@ void wal_changes_mark(WalChanges *changes, RelFile file, NumberRun run)
 {
     WalChange *const change = change_get(changes, file);
     /* Limit 0 already says that every block comes from the file as it is. */
-    if (!change || change->limit == 0 || (run.count == 1 && run.first == change->latest))
+    if (!change || change->limit == 0)
         return;
-    change->latest = run.first;
     const size_t before = change->blocks.bytes;
-    if (run.count == 1)
-        number_set_add(&change->blocks, run.first);
-    else
-        number_set_add_run(&change->blocks, run);
+    number_set_add_run(&change->blocks, run);
+    bytes_settle(changes, change, before);
+}
+
+static void mark_block(WalChanges *changes, WalChange *change, uint32_t block)
+{
+    uint32_t *const latest = &change->latest[block % WAL_CHANGE_LATEST];
+    /* Limit 0 already says that every block comes from the file as it is. */
+    if (change->limit == 0 || block == *latest)
+        return;
+    *latest = block;
+    const size_t before = change->blocks.bytes;
+    number_set_add(&change->blocks, block);
     bytes_settle(changes, change, before);
 }
 
@@ -176,7 +193,7 @@ void wal_changes_limit(WalChanges *changes, RelFile file, uint32_t blocks)
         return;
     const size_t before = change->blocks.bytes;
     number_set_cut(&change->blocks, blocks);
-    change->latest = WAL_NO_BLOCK;
+    latest_clear(change);
     if (blocks < change->limit)
         change->limit = blocks;
     bytes_settle(changes, change, before);
@@ -287,7 +304,7 @@ static Err *take_special(WalChanges *changes, const PgVersion *version, const Wa
         return take_smgr(changes, record);
     if (is_dbase(&record->head, version))
         return take_dbase(changes, version, record);
-    if (record->head.info & SPECIAL_REL_UPDATE)
+    if (record->head.info & WAL_RECORD_SPECIAL)
         return ERR(UNSUPPORTED,
                    "it changes files in a way this program does not know (manager %u, info %02X)",
                    record->head.manager, record->head.info);
@@ -304,9 +321,24 @@ void wal_changes_record(WalChanges *changes, const PgVersion *version, Lsn start
         wal_changes_give_up(changes, "record at %s: %s", lsn_text(start).text, err_text(err));
     for (unsigned i = 0; i < record->block_count; i++) {
         const WalBlock *const block = &record->blocks[i];
-        if (block->fork == PG_FORK_MAIN)
-            wal_changes_mark(changes, block->file, (NumberRun){block->block, 1});
-        else
-            wal_changes_touch(changes, block->file);
+        WalChange *const change = change_get(changes, block->file);
+        if (change && block->fork == PG_FORK_MAIN)
+            mark_block(changes, change, block->block);
     }
+}
+
+__attribute__((noinline)) static void other_plain(WalChanges *changes, WalTouch touch)
+{
+    WalChange *const change = change_get(changes, wal_touch_file(touch));
+    if (change && wal_touch_fork(touch) == PG_FORK_MAIN)
+        mark_block(changes, change, wal_touch_block(touch));
+}
+
+/* The shortest way is that of a relation met lately, many of whose blocks have changed. */
+void wal_changes_plain(WalChanges *changes, WalTouch touch)
+{
+    const uint32_t place = rel_index_latest(&changes->index, wal_touch_file(touch));
+    if (place == UINT32_MAX || wal_touch_fork(touch) != PG_FORK_MAIN ||
+        !number_set_mark(&changes->list[place].blocks, wal_touch_block(touch)))
+        other_plain(changes, touch);
 }

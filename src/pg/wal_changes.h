@@ -27,15 +27,19 @@
 
 #include "base/number_set.h"
 #include "pg/wal_reader.h"
+#include "pg/wal_touch.h"
 #include "pg/xact.h"
 
 #define WAL_NO_LIMIT UINT32_MAX
 #define WAL_NO_BLOCK UINT32_MAX
 
+/* Sessions add to a few blocks in turn, many times each. */
+enum { WAL_CHANGE_LATEST = 4 };
+
 typedef struct WalChange {
     RelFile file;
-    uint32_t limit;  /* in blocks, or WAL_NO_LIMIT */
-    uint32_t latest; /* the block marked last, or none: WAL changes many a block several times in a row */
+    uint32_t limit;                     /* in blocks, or WAL_NO_LIMIT */
+    uint32_t latest[WAL_CHANGE_LATEST]; /* blocks marked last, by their low bits; or none */
     NumberSet blocks;
 } WalChange;
 
@@ -53,6 +57,15 @@ void wal_changes_free(WalChanges **changes);
  * come in LSN order. */
 void wal_changes_record(WalChanges *changes, const PgVersion *version, Lsn start, const WalRecord *record,
                         const XactEnd *end);
+
+/* True when the blocks it names are all that matters of such a record. */
+static inline bool wal_changes_is_plain(const WalRecordHead *head)
+{
+    enum { OTHERS = 1 << WAL_XACT | 1 << WAL_SMGR | 1 << WAL_DBASE };
+    return !wal_manager_is_in(head->manager, OTHERS) && !(head->info & WAL_RECORD_SPECIAL);
+}
+/* Takes what such a record changed. */
+void wal_changes_plain(WalChanges *changes, WalTouch touch);
 
 /* What a record says, for whoever has it in another form. */
 void wal_changes_touch(WalChanges *changes, RelFile file);

@@ -26,7 +26,6 @@ struct WalReader {
     void *arg;
     Lsn page;      /* the next one to come */
     Lsn skip;      /* pages below it are the empty rest behind a switch */
-    Lsn prev;      /* start of the last record; invalid before the first */
     bool is_begun; /* the first page was read */
     Lsn overwrites;
     OpenRecord open;
@@ -122,7 +121,7 @@ __attribute__((noinline, cold)) static bool end_by_prev(WalReader *r, Lsn start,
 {
     return end_here(r, WAL_END_PREV, "record at %s follows %s, expected %s", lsn_text(start).text,
                     lsn_text(prev).text,
-                    lsn_is_valid(r->prev) ? lsn_text(r->prev).text : "a place before it");
+                    lsn_is_valid(r->progress.last) ? lsn_text(r->progress.last).text : "a place before it");
 }
 
 __attribute__((noinline, cold)) static bool end_by_crc(WalReader *r, Lsn start, uint32_t crc,
@@ -142,7 +141,8 @@ __attribute__((noinline, cold)) static bool end_by_length(WalReader *r, Lsn star
 /* The successor of the last record names it; the first one found may name anything before itself. */
 static bool prev_fits(WalReader *r, Lsn start, Lsn prev)
 {
-    const bool fits = lsn_is_valid(r->prev) ? prev.at == r->prev.at : prev.at < start.at;
+    const Lsn last = r->progress.last;
+    const bool fits = lsn_is_valid(last) ? prev.at == last.at : prev.at < start.at;
     return fits || end_by_prev(r, start, prev);
 }
 
@@ -161,7 +161,7 @@ static bool is_switch(const WalRecordHead *head)
     return head->manager == WAL_XLOG && (head->info & 0xF0) == WAL_XLOG_SWITCH;
 }
 
-static Err *deliver(WalReader *r, WalEntry *entry)
+static inline Err *deliver(WalReader *r, WalEntry *entry)
 {
     if (is_switch(&entry->head)) {
         const uint64_t size = r->wal.segment_bytes;
@@ -170,7 +170,6 @@ static Err *deliver(WalReader *r, WalEntry *entry)
     }
     entry->overwrites = r->overwrites;
     r->overwrites = (Lsn){0};
-    r->prev = entry->start;
     if (!lsn_is_valid(r->progress.first)) {
         r->progress.first = entry->start;
         r->progress.first_prev = entry->head.prev;
@@ -228,7 +227,10 @@ static Err *open_finish(WalReader *r, Lsn end)
 /* Every record that begins on the page, from `offset` on. */
 static Err *read_records(WalReader *r, const uint8_t *page, size_t offset)
 {
-    while (offset < PAGE_BYTES && r->page.at + offset >= r->skip.at) {
+    WalEntry entry = {.timeline = r->progress.timeline};
+    if (r->page.at + offset < r->skip.at)
+        return NULL;
+    while (offset < PAGE_BYTES) {
         const uint8_t *const bytes = page + offset;
         const Lsn start = {r->page.at + offset};
         /* Records begin on multiples of eight, so the length is always on the page. */
@@ -239,18 +241,15 @@ static Err *read_records(WalReader *r, const uint8_t *page, size_t offset)
             (void)open_begin(r, start, bytes, PAGE_BYTES - offset);
             return NULL;
         }
-        WalEntry entry = {
-            .start = start,
-            .end = {start.at + padded(total)},
-            .timeline = r->progress.timeline,
-            .head = wal_record_head_decode(bytes),
-            .bytes = {bytes, total},
-        };
+        entry.start = start;
+        entry.end.at = start.at + padded(total);
+        entry.head = wal_record_head_decode(bytes);
+        entry.bytes = (Span){bytes, total};
         if (!prev_fits(r, start, entry.head.prev) ||
             !crc_fits(r, start, entry.head.crc, wal_record_crc(entry.bytes)))
             return NULL;
         TRY(deliver(r, &entry));
-        offset += padded(total);
+        offset = entry.end.at - r->page.at; /* behind a switch lies nothing */
     }
     return NULL;
 }

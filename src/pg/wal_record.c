@@ -2,7 +2,6 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "pg/wal_record.h"
 
-#include "base/crc32c.h"
 #include "base/limits.h"
 
 #include <inttypes.h>
@@ -22,8 +21,15 @@ enum {
 /* InvalidBlockNumber, src/include/storage/block.h. */
 #define NO_BLOCK UINT32_MAX
 
-/* Of a reference: flags and length behind the id; the file, where it is named. */
-enum { BLOCK_HEAD_BYTES = 3, BLOCK_FILE_BYTES = 12 };
+/* Behind the id of a reference: flags and length; of its image length, offset of the hole and flags, and for a compressed
+ * one the length of the hole; the file where it is named; the block. */
+enum {
+    BLOCK_HEAD_BYTES = 3,
+    IMAGE_HEAD_BYTES = 5,
+    IMAGE_HOLE_BYTES = 2,
+    BLOCK_FILE_BYTES = 12,
+    BLOCK_NUMBER_BYTES = 4
+};
 
 /* Flags of an image. The first is common; the others were renumbered in 15, when lz4 and zstd came. */
 enum { IMAGE_HOLE = 0x01 };
@@ -31,20 +37,23 @@ enum { IMAGE_14_COMPRESSED = 0x02, IMAGE_14_APPLY = 0x04 };
 enum { IMAGE_15_APPLY = 0x02, IMAGE_15_PGLZ = 0x04, IMAGE_15_LZ4 = 0x08, IMAGE_15_ZSTD = 0x10 };
 
 /* The headers announce data that lie behind the last of them; `announced` adds them up, and where it equals what is
- * left, the headers end. */
+ * left, the headers end. A block's lies between `at` and `end`. */
 typedef struct Headers {
-    Dec dec;
-    const PgVersion *version;
+    const uint8_t *at, *end;
     size_t announced;
     size_t main_bytes;
+    unsigned block_count;
     bool has_file; /* some block named its file, so that the next may repeat it */
 } Headers;
 
-uint32_t wal_record_crc(Span bytes)
+static size_t left_of(const Headers *h)
 {
-    const uint32_t body =
-        crc32c_add(CRC32C_INIT, bytes.ptr + WAL_RECORD_HEAD_BYTES, bytes.len - WAL_RECORD_HEAD_BYTES);
-    return crc32c_end(crc32c_add(body, bytes.ptr, WAL_RECORD_HEAD_BYTES - 4));
+    return (size_t)(h->end - h->at);
+}
+
+__attribute__((cold, noinline)) static Err *short_record(void)
+{
+    return ERR(CORRUPT, "WAL record ends amid its headers");
 }
 
 static Err *image_codec(WalImage *image, const PgVersion *version, unsigned flags)
@@ -73,98 +82,130 @@ static Err *image_codec(WalImage *image, const PgVersion *version, unsigned flag
     }
 }
 
-/* Lengths only; the bytes are cut out when all headers are read. */
-static Err *image_head(WalImage *image, Headers *h)
+static bool image_fits(const WalImage *image, bool has_hole)
 {
-    const uint16_t length = dec_u16(&h->dec);
-    image->hole_offset = dec_u16(&h->dec);
-    const unsigned flags = dec_u8(&h->dec);
-    const bool has_hole = flags & IMAGE_HOLE;
-    TRY(image_codec(image, h->version, flags));
-    if (image->codec != WAL_IMAGE_PLAIN)
-        image->hole_bytes = has_hole ? dec_u16(&h->dec) : 0;
-    else
-        image->hole_bytes = length <= PAGE_BYTES ? (uint16_t)(PAGE_BYTES - length) : 0;
-    image->bytes.len = length;
-    h->announced += length;
+    const size_t length = image->bytes.len;
+    if (image->codec == WAL_IMAGE_PLAIN ? length > PAGE_BYTES : length >= PAGE_BYTES)
+        return false;
+    if (!has_hole)
+        return !image->hole_offset && !image->hole_bytes;
+    return image->hole_offset && image->hole_bytes && length < PAGE_BYTES &&
+           image->hole_offset + image->hole_bytes <= PAGE_BYTES;
+}
 
-    const bool is_sound = has_hole ? image->hole_offset && image->hole_bytes && length < PAGE_BYTES &&
-                                         image->hole_offset + image->hole_bytes <= PAGE_BYTES
-                                   : !image->hole_offset && !image->hole_bytes;
-    const bool length_fits = image->codec == WAL_IMAGE_PLAIN ? length <= PAGE_BYTES : length < PAGE_BYTES;
-    if (!h->dec.is_short && (!is_sound || !length_fits))
+/* Lengths only; the bytes are cut out when all headers are read. *taken: the bytes that the image's header took. */
+__attribute__((noinline)) static Err *image_head(size_t *taken, WalImage *image, const PgVersion *version,
+                                                 Span left)
+{
+    if (left.len < IMAGE_HEAD_BYTES)
+        return short_record();
+    const uint16_t length = get_u16(left.ptr);
+    const unsigned flags = left.ptr[4];
+    const bool has_hole = flags & IMAGE_HOLE;
+    *taken = IMAGE_HEAD_BYTES;
+    image->bytes.len = length;
+    image->hole_offset = get_u16(left.ptr + 2);
+    TRY(image_codec(image, version, flags));
+    if (image->codec == WAL_IMAGE_PLAIN) {
+        image->hole_bytes = length <= PAGE_BYTES ? (uint16_t)(PAGE_BYTES - length) : 0;
+    } else if (has_hole) {
+        *taken += IMAGE_HOLE_BYTES;
+        if (left.len < *taken)
+            return short_record();
+        image->hole_bytes = get_u16(left.ptr + IMAGE_HEAD_BYTES);
+    }
+    if (!image_fits(image, has_hole))
         return ERR(CORRUPT, "WAL image of %u bytes does not fit its hole of %u bytes at %u, flags %02X",
                    length, image->hole_bytes, image->hole_offset, flags);
     return NULL;
 }
 
-static Err *block_head(WalRecord *out, Headers *h, uint8_t id)
+/* The file and the block of a reference. */
+static inline Err *block_place(WalBlock *b, Headers *h, unsigned flags)
 {
-    const WalBlock *const before = out->block_count ? &out->blocks[out->block_count - 1] : NULL;
-    if (before && id <= before->id)
-        return ERR(CORRUPT, "WAL block reference %u follows reference %u", id, before->id);
-    WalBlock *const b = &out->blocks[out->block_count];
-    *b = (WalBlock){.id = id};
-    const uint8_t *const head = dec_next(&h->dec, BLOCK_HEAD_BYTES);
-    if (!head)
-        return NULL;
-    const unsigned flags = head[0];
-    if ((flags & BLOCK_FORK) >= PG_FORK_COUNT)
-        return ERR(CORRUPT, "WAL block reference %u names fork %u, expected 0 to 3", id, flags & BLOCK_FORK);
-    b->fork = (PgFork)(flags & BLOCK_FORK);
-    b->is_initialised = flags & BLOCK_WILL_INIT;
-    b->has_image = flags & BLOCK_IMAGE;
-    b->data.len = get_u16(head + 1);
-    h->announced += b->data.len;
-    if (!(flags & BLOCK_DATA) != !b->data.len)
-        return ERR(CORRUPT, "WAL block reference %u has %zu bytes of data and the flags %02X", id,
-                   b->data.len, flags);
-    if (b->has_image)
-        TRY(image_head(&b->image, h));
-    if (!(flags & BLOCK_SAME_FILE)) {
-        const uint8_t *const file = dec_next(&h->dec, BLOCK_FILE_BYTES);
-        if (!file)
-            return NULL;
-        b->file = (RelFile){{get_u32(file)}, {get_u32(file + 4)}, {get_u32(file + 8)}};
+    const bool is_same = flags & BLOCK_SAME_FILE;
+    if (left_of(h) < (is_same ? BLOCK_NUMBER_BYTES : BLOCK_FILE_BYTES + BLOCK_NUMBER_BYTES))
+        return short_record();
+    if (!is_same) {
+        b->file = (RelFile){{get_u32(h->at)}, {get_u32(h->at + 4)}, {get_u32(h->at + 8)}};
+        h->at += BLOCK_FILE_BYTES;
         h->has_file = true;
     } else if (!h->has_file) {
-        return ERR(CORRUPT, "WAL block reference %u repeats a file that none before it named", id);
+        return ERR(CORRUPT, "WAL block reference %u repeats a file that none before it named", b->id);
     } else {
-        b->file = before->file;
+        b->file = b[-1].file;
     }
-    b->block = dec_u32(&h->dec);
-    if (b->block == NO_BLOCK)
-        return ERR(CORRUPT, "WAL block reference %u names no block", id);
-    out->block_count++;
+    b->block = get_u32(h->at);
+    h->at += BLOCK_NUMBER_BYTES;
+    return b->block == NO_BLOCK ? ERR(CORRUPT, "WAL block reference %u names no block", b->id) : NULL;
+}
+
+static inline Err *block_head(WalBlock *b, Headers *h, const PgVersion *version, uint8_t id)
+{
+    if (h->block_count && id <= b[-1].id)
+        return ERR(CORRUPT, "WAL block reference %u follows reference %u", id, b[-1].id);
+    if (left_of(h) < BLOCK_HEAD_BYTES)
+        return short_record();
+    const unsigned flags = h->at[0];
+    const uint16_t data_bytes = get_u16(h->at + 1);
+    h->at += BLOCK_HEAD_BYTES;
+    if ((flags & BLOCK_FORK) >= PG_FORK_COUNT)
+        return ERR(CORRUPT, "WAL block reference %u names fork %u, expected 0 to 3", id, flags & BLOCK_FORK);
+    if (!(flags & BLOCK_DATA) != !data_bytes)
+        return ERR(CORRUPT, "WAL block reference %u has %u bytes of data and the flags %02X", id, data_bytes,
+                   flags);
+    *b = (WalBlock){
+        .id = id,
+        .fork = (PgFork)(flags & BLOCK_FORK),
+        .is_initialised = flags & BLOCK_WILL_INIT,
+        .has_image = flags & BLOCK_IMAGE,
+        .data.len = data_bytes,
+    };
+    if (flags & BLOCK_IMAGE) {
+        size_t taken;
+        TRY(image_head(&taken, &b->image, version, span_of(h->at, left_of(h))));
+        h->at += taken;
+    }
+    h->announced += data_bytes + b->image.bytes.len;
+    h->block_count++;
+    return block_place(b, h, flags);
+}
+
+/* A header with a number of `bytes` bytes, at most 4, little-endian. */
+static inline Err *number_head(uint32_t *out, Headers *h, size_t bytes)
+{
+    uint32_t number = 0;
+    if (left_of(h) < bytes)
+        return short_record();
+    for (size_t i = 0; i < bytes; i++)
+        number |= (uint32_t)h->at[i] << 8 * i;
+    h->at += bytes;
+    *out = number;
     return NULL;
 }
 
-static Err *main_head(Headers *h, size_t bytes)
+static inline Err *other_head(WalRecord *out, Headers *h, uint8_t id)
 {
-    h->main_bytes = bytes;
-    h->announced += bytes;
-    return NULL;
-}
-
-static Err *one_head(WalRecord *out, Headers *h)
-{
-    const uint8_t id = dec_u8(&h->dec);
-    if (id < WAL_RECORD_BLOCKS_MAX)
-        return block_head(out, h, id);
+    uint32_t number = 0;
     switch (id) {
     case ID_MAIN_SHORT:
-        return main_head(h, dec_u8(&h->dec));
+        TRY(number_head(&number, h, 1));
+        break;
     case ID_MAIN_LONG:
-        return main_head(h, dec_u32(&h->dec));
+        TRY(number_head(&number, h, 4));
+        break;
     case ID_ORIGIN:
-        out->origin = dec_u16(&h->dec);
+        TRY(number_head(&number, h, 2));
+        out->origin = (uint16_t)number;
         return NULL;
     case ID_TOP_XID:
-        out->top_xid.id = dec_u32(&h->dec);
-        return NULL;
+        return number_head(&out->top_xid.id, h, 4);
     default:
         return ERR(CORRUPT, "WAL record has a part with the unknown id %u", id);
     }
+    h->main_bytes = number;
+    h->announced += number;
+    return NULL;
 }
 
 Err *wal_record_decode(WalRecord *out, const PgVersion *version, Span bytes)
@@ -175,25 +216,29 @@ Err *wal_record_decode(WalRecord *out, const PgVersion *version, Span bytes)
     out->head = wal_record_head_decode(bytes.ptr);
     out->top_xid.id = 0;
     out->origin = 0;
-    out->block_count = 0;
 
-    Headers h = {.dec = dec_begin(span_cut(bytes, WAL_RECORD_HEAD_BYTES, bytes.len)), .version = version};
+    Headers h = {.at = bytes.ptr + WAL_RECORD_HEAD_BYTES, .end = bytes.ptr + bytes.len};
     /* The main data's header is the last one: what follows it is data. */
-    while (!h.main_bytes && dec_left(&h.dec) > h.announced)
-        TRY(one_head(out, &h));
-    TRY(dec_end(&h.dec, "WAL record"));
-    if (dec_left(&h.dec) != h.announced)
-        return ERR(CORRUPT, "WAL record has %zu bytes of data, its headers announce %zu", dec_left(&h.dec),
+    while (!h.main_bytes && left_of(&h) > h.announced) {
+        const uint8_t id = *h.at++;
+        if (id < WAL_RECORD_BLOCKS_MAX)
+            TRY(block_head(&out->blocks[h.block_count], &h, version, id));
+        else
+            TRY(other_head(out, &h, id));
+    }
+    if (left_of(&h) != h.announced)
+        return ERR(CORRUPT, "WAL record has %zu bytes of data, its headers announce %zu", left_of(&h),
                    h.announced);
 
     /* All of it is there: the lengths add up. */
-    const uint8_t *data = h.dec.bytes.ptr + h.dec.at;
-    for (unsigned i = 0; i < out->block_count; i++) {
+    const uint8_t *data = h.at;
+    for (unsigned i = 0; i < h.block_count; i++) {
         WalBlock *const b = &out->blocks[i];
         b->image.bytes.ptr = data;
         b->data.ptr = data + b->image.bytes.len;
         data = b->data.ptr + b->data.len;
     }
+    out->block_count = h.block_count;
     out->main = (Span){data, h.main_bytes};
     return NULL;
 }

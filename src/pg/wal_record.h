@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/crc32c.h"
 #include "base/ids.h"
 #include "pg/relation.h"
 #include "pg/version.h"
@@ -36,6 +37,12 @@ typedef enum WalManager {
     WAL_LOGICAL_MESSAGE = 21,
 } WalManager;
 
+/* Is it one of the managers below 32 whose bits are set? */
+static inline bool wal_manager_is_in(uint8_t manager, uint32_t bits)
+{
+    return manager < 32 && bits >> manager & 1;
+}
+
 /* Operations of WAL_XLOG, `info & 0xF0` (src/include/catalog/pg_control.h). */
 enum {
     WAL_XLOG_CHECKPOINT_SHUTDOWN = 0x00,
@@ -48,6 +55,19 @@ enum {
     WAL_XLOG_END_OF_RECOVERY = 0x90,
     WAL_XLOG_OVERWRITE_CONTRECORD = 0xD0,
     WAL_XLOG_CHECKPOINT_REDO = 0xE0, /* 17 and later */
+};
+
+/* Of `info`: the record changes files in a way of its own (src/include/access/xlogrecord.h). */
+enum { WAL_RECORD_SPECIAL = 0x01 };
+
+/* Operations of WAL_HEAP and WAL_HEAP2, `info & 0x70` (src/include/access/heapam_xlog.h). */
+enum {
+    WAL_HEAP_INSERT = 0x00,
+    WAL_HEAP_DELETE = 0x10,
+    WAL_HEAP_UPDATE = 0x20,
+    WAL_HEAP_TRUNCATE = 0x30,
+    WAL_HEAP_HOT_UPDATE = 0x40,
+    WAL_HEAP2_MULTI_INSERT = 0x50,
 };
 
 typedef struct WalRecordHead {
@@ -104,7 +124,10 @@ static inline WalRecordHead wal_record_head_decode(const uint8_t *bytes)
 }
 
 /* The checksum over a whole record, to be compared with head.crc. `bytes` has at least WAL_RECORD_HEAD_BYTES. */
-uint32_t wal_record_crc(Span bytes);
+static inline uint32_t wal_record_crc(Span bytes)
+{
+    return crc32c_wal_record(bytes.ptr, bytes.len);
+}
 
 /* Takes a whole record apart; `bytes` is exactly the record, its checksum is the caller's business. CORRUPT when it
  * does not add up; *out is then undefined (it is large and filled in place). */

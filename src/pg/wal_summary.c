@@ -11,9 +11,6 @@
 enum { TBLSPC_CREATE = 0x00, TBLSPC_DROP = 0x10 };
 enum { MANAGER_BITS = 0xF0 }; /* of WalRecordHead.info */
 enum { RESTORE_NAME_BYTES = 64 };
-/* Below it stand the invalid, the bootstrap and the frozen transaction (src/include/access/transam.h). */
-enum { XID_FIRST_NORMAL = 3 };
-
 void wal_summary_init(WalSummary *s, const PgVersion *version)
 {
     *s = (WalSummary){
@@ -37,10 +34,8 @@ const WalEvent *wal_summary_event(const WalSummary *s, uint32_t index)
     return (const WalEvent *)(const void *)s->events.data + index;
 }
 
-static void take_xid(WalSummary *s, Xid xid)
+void wal_summary_widen(WalSummary *s, Xid xid)
 {
-    if (xid.id < XID_FIRST_NORMAL)
-        return;
     /* Numbers wrap around: of two, the one less than 2^31 ahead is the later. */
     if (s->xid_min.id == 0 || (int32_t)(xid.id - s->xid_min.id) < 0)
         s->xid_min = xid;
@@ -61,7 +56,7 @@ static void take_time(WalXactTimes *times, Instant time)
 
 static void take_xact_end(WalSummary *s, const XactEnd *end)
 {
-    take_xid(s, end->xid);
+    wal_summary_xid(s, end->xid);
     take_time(xact_op_is_commit(end->op) ? &s->commits : &s->aborts, end->time);
 }
 
@@ -225,15 +220,19 @@ static void unread_note(WalSummary *s, const WalEntry *entry, Err *err)
 
 void wal_summary_unread(WalSummary *s, const WalEntry *entry, Err *err)
 {
-    s->records++;
-    take_xid(s, entry->head.xid);
+    wal_summary_count(s, entry->head.xid);
     unread_note(s, entry, err);
+}
+
+void wal_summary_xact(WalSummary *s, const WalRecordHead *head, const XactEnd *end)
+{
+    wal_summary_count(s, head->xid);
+    take_xact_end(s, end);
 }
 
 void wal_summary_record(WalSummary *s, const WalEntry *entry, const WalRecord *record, const XactEnd *end)
 {
-    s->records++;
-    take_xid(s, entry->head.xid);
+    wal_summary_count(s, entry->head.xid);
     if (end)
         take_xact_end(s, end);
     if (!event_kind(&entry->head))
@@ -255,8 +254,7 @@ static Err *special_decode(WalRecord *record, XactEnd *end, const WalSummary *s,
 /* Nearly all records are of other managers, and need not be taken apart for a summary. */
 static bool is_special(const WalRecordHead *head)
 {
-    const bool may_be = head->manager <= WAL_XACT || head->manager == WAL_TBLSPC;
-    return may_be && (xact_is_end(head) || event_kind(head));
+    return !wal_summary_is_plain(head) && (xact_is_end(head) || event_kind(head));
 }
 
 Err *wal_summary_entry(void *arg, const WalEntry *entry)
@@ -265,8 +263,7 @@ Err *wal_summary_entry(void *arg, const WalEntry *entry)
     WalRecord record;
     XactEnd end;
     if (!is_special(&entry->head)) {
-        s->records++;
-        take_xid(s, entry->head.xid);
+        wal_summary_count(s, entry->head.xid);
         return NULL;
     }
     Err *const err = special_decode(&record, &end, s, entry);

@@ -101,9 +101,37 @@ void wal_summary_done(WalSummary *summary);
 /* A WalEntryFn; `arg` is the WalSummary. Never fails: what cannot be taken apart is counted as unread. */
 MUST Err *wal_summary_entry(void *arg, const WalEntry *entry);
 
+/* True when such a record only counts: wal_summary_count() does for it. */
+static inline bool wal_summary_is_plain(const WalRecordHead *head)
+{
+    return !wal_manager_is_in(head->manager, 1 << WAL_XLOG | 1 << WAL_XACT | 1 << WAL_TBLSPC);
+}
+
+/* A transaction that wrote here and lies outside what was met. */
+void wal_summary_widen(WalSummary *summary, Xid xid);
+
+static inline void wal_summary_xid(WalSummary *s, Xid xid)
+{
+    /* Below 3 stand the invalid, the bootstrap and the frozen transaction (src/include/access/transam.h). Records of
+     * none stand between others as chance will have it: no branch asks. */
+    const uint32_t id = xid.id < 3 ? s->xid_min.id : xid.id;
+    const uint32_t width = s->xid_max.id - s->xid_min.id;
+    if (id - s->xid_min.id > width || (int32_t)width < 0)
+        wal_summary_widen(s, (Xid){id});
+}
+
+static inline void wal_summary_count(WalSummary *summary, Xid xid)
+{
+    summary->records++;
+    wal_summary_xid(summary, xid);
+}
+
 /* The same for a record that is taken apart already; `end` is what it says of a transaction's end, or NULL. */
 void wal_summary_record(WalSummary *summary, const WalEntry *entry, const WalRecord *record,
                         const XactEnd *end);
+
+/* The same for a record of which `end` is all that matters. */
+void wal_summary_xact(WalSummary *summary, const WalRecordHead *head, const XactEnd *end);
 
 /* One that could not be taken apart, and why; consumes `err`. */
 void wal_summary_unread(WalSummary *summary, const WalEntry *entry, Err *err);

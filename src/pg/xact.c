@@ -27,11 +27,6 @@ static XactOp op_of(const WalRecordHead *head)
     return (XactOp)(head->info & OP_MASK);
 }
 
-bool xact_op_is_commit(XactOp op)
-{
-    return op == XACT_COMMIT || op == XACT_COMMIT_PREPARED;
-}
-
 /* A count and so many items; the product cannot overflow 64 bits. */
 static Span counted(uint32_t *count, Dec *dec, size_t item_bytes)
 {
@@ -57,6 +52,24 @@ static Err *prepared_part(XactEnd *x, Dec *dec)
     x->prepared_name = span_of(left.ptr, (size_t)(end - left.ptr));
     dec_skip(dec, x->prepared_name.len + 1);
     return NULL;
+}
+
+/* The record: head, id 255 of short main data, their length, the time. */
+bool xact_end_matches(XactEnd *out, const WalRecordHead *head, Span bytes)
+{
+    enum { TIME_AT = WAL_RECORD_HEAD_BYTES + 2, TIME_BYTES = 8 };
+    const int op = head->info & (OP_MASK | HAS_FLAGS);
+    if (head->manager != WAL_XACT || (op != XACT_COMMIT && op != XACT_ABORT) ||
+        bytes.len != TIME_AT + TIME_BYTES || bytes.ptr[WAL_RECORD_HEAD_BYTES] != 255 ||
+        bytes.ptr[TIME_AT - 1] != TIME_BYTES)
+        return false;
+    *out = (XactEnd){
+        .op = (XactOp)op,
+        .xid = head->xid,
+        .time = instant_from_pg((int64_t)get_u64(bytes.ptr + TIME_AT)),
+        .origin_time = INSTANT_NONE,
+    };
+    return true;
 }
 
 Err *xact_end_decode(XactEnd *out, const PgVersion *version, const WalRecord *record)

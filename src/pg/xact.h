@@ -53,8 +53,16 @@ static inline bool xact_is_end(const WalRecordHead *head)
     const XactOp op = (XactOp)(head->info & 0x70);
     return op == XACT_COMMIT || op == XACT_ABORT || op == XACT_COMMIT_PREPARED || op == XACT_ABORT_PREPARED;
 }
+
+/* A commit or abort that tells its time and nothing else, as nearly all do. False for any other record, and for an
+ * unsound one. `bytes` is exactly the record. */
+MUST bool xact_end_matches(XactEnd *out, const WalRecordHead *head, Span bytes);
+
 /* True for a commit, plain or prepared. */
-bool xact_op_is_commit(XactOp op);
+static inline bool xact_op_is_commit(XactOp op)
+{
+    return op == XACT_COMMIT || op == XACT_COMMIT_PREPARED;
+}
 
 /* `record` is one for which xact_is_end() is true. CORRUPT when lengths do not add up. */
 MUST Err *xact_end_decode(XactEnd *out, const PgVersion *version, const WalRecord *record);

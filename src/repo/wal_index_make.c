@@ -34,9 +34,28 @@ static Err *record_decode(WalRecord *record, XactEnd *end, const WalIndexer *ind
     return end ? xact_end_decode(end, indexer->version, record) : NULL;
 }
 
-static Err *entry_take(void *arg, const WalEntry *entry)
+/* Nearly all records are of one form, and say no more than that a block has changed. */
+static inline bool is_plain(const WalRecordHead *head)
 {
-    WalIndexer *const indexer = arg;
+    return wal_summary_is_plain(head) && wal_changes_is_plain(head) && activity_is_plain(head);
+}
+
+static inline void plain_take(WalIndexer *indexer, const WalRecordHead *head, WalTouch touch)
+{
+    wal_summary_count(&indexer->summary, head->xid);
+    wal_changes_plain(indexer->changes, touch);
+    activity_gather_plain(indexer->activity, head, touch);
+}
+
+static void unread_take(WalIndexer *indexer, const WalEntry *entry, Err *err)
+{
+    wal_changes_give_up(indexer->changes, "record at %s: %s", lsn_text(entry->start).text, err_text(err));
+    activity_gather_unread(indexer->activity);
+    wal_summary_unread(&indexer->summary, entry, err);
+}
+
+static Err *other_take(WalIndexer *indexer, const WalEntry *entry)
+{
     WalRecord record;
     XactEnd xact_end;
     /* Messages of applications change no file, and they alone may be longer than what is kept. */
@@ -45,14 +64,33 @@ static Err *entry_take(void *arg, const WalEntry *entry)
     XactEnd *const end = xact_is_end(&entry->head) ? &xact_end : NULL;
     Err *const err = record_decode(&record, end, indexer, entry);
     if (err) {
-        wal_changes_give_up(indexer->changes, "record at %s: %s", lsn_text(entry->start).text, err_text(err));
-        activity_gather_unread(indexer->activity);
-        wal_summary_unread(&indexer->summary, entry, err);
+        unread_take(indexer, entry, err);
         return NULL;
     }
     wal_summary_record(&indexer->summary, entry, &record, end);
     wal_changes_record(indexer->changes, indexer->version, entry->start, &record, end);
     activity_gather_record(indexer->activity, entry->start, &record, end);
+    return NULL;
+}
+
+/* The end of a transaction that touches no file, as most do not. */
+__attribute__((noinline)) static Err *end_take(WalIndexer *indexer, const WalEntry *entry)
+{
+    XactEnd end;
+    if (!xact_end_matches(&end, &entry->head, entry->bytes))
+        return other_take(indexer, entry);
+    wal_summary_xact(&indexer->summary, &entry->head, &end);
+    activity_gather_end(indexer->activity, entry->start, &end);
+    return NULL;
+}
+
+static Err *entry_take(void *arg, const WalEntry *entry)
+{
+    WalIndexer *const indexer = arg;
+    WalTouch touch;
+    if (!is_plain(&entry->head) || !wal_touch_matches(&touch, entry->bytes))
+        return xact_is_end(&entry->head) ? end_take(indexer, entry) : other_take(indexer, entry);
+    plain_take(indexer, &entry->head, touch);
     return NULL;
 }
 

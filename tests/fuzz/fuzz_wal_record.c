@@ -5,6 +5,7 @@
 #include "pg/wal_activity.h"
 #include "pg/wal_changes.h"
 #include "pg/wal_record.h"
+#include "pg/wal_touch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,6 +31,27 @@ static void check(const WalRecord *record, Span whole)
     assert(sum <= whole.len);
 }
 
+/* The short ways say of a record what the long ones say. */
+static void check_short(const WalRecord *record, Span whole, bool is_sound)
+{
+    WalTouch touch;
+    if (!wal_touch_matches(&touch, whole))
+        return;
+    assert(is_sound && record->block_count == 1 && !record->blocks[0].has_image && !record->top_xid.id);
+    assert(rel_file_equal(record->blocks[0].file, wal_touch_file(touch)));
+    assert(record->blocks[0].block == wal_touch_block(touch));
+    assert(record->blocks[0].fork == wal_touch_fork(touch));
+}
+
+static void check_short_end(const WalRecord *record, Span whole, const XactEnd *end)
+{
+    XactEnd short_end;
+    if (!xact_end_matches(&short_end, &record->head, whole))
+        return;
+    assert(end && short_end.op == end->op && short_end.xid.id == end->xid.id);
+    assert(short_end.time.us == end->time.us && !end->flags && !end->subxact_count && !end->file_count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -44,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* The length is nothing to find by chance. */
     put_u32(bytes, (uint32_t)(size - 1));
     err = wal_record_decode(&record, version, span_of(bytes, size - 1));
+    check_short(&record, span_of(bytes, size - 1), !err);
     if (!err) {
         check(&record, span_of(bytes, size - 1));
         AUTO(wal_changes_free) WalChanges *changes = wal_changes_new();
@@ -53,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             err = xact_end_decode(&xact_end, version, &record);
             end = err ? NULL : &xact_end;
         }
+        check_short_end(&record, span_of(bytes, size - 1), end);
         wal_changes_record(changes, version, (Lsn){1}, &record, end);
         AUTO(activity_gather_free) ActivityGather *gather = activity_gather_new(version);
         activity_gather_record(gather, (Lsn){1}, &record, end);

@@ -148,7 +148,66 @@ static void test_xact_is_end__tells_ends_from_the_rest(void **state)
     assert_true(xact_is_end(&(WalRecordHead){.manager = WAL_XACT, .info = XACT_ABORT_PREPARED | 0x80}));
 }
 
-UNIT_MAIN(cmocka_unit_test(test_xact_end__reads_every_part),
+/* A commit of transaction 800 as it stands in WAL, with its time alone. */
+static void plain_end_make(uint8_t *record)
+{
+    memset(record, 0, 34);
+    put_u32(record, 34);
+    put_u32(record + 4, 800);
+    record[17] = WAL_XACT;
+    record[24] = 255;
+    record[25] = 8;
+    put_u64(record + 26, 1000000);
+}
+
+static bool plain_end_matches(XactEnd *end, const uint8_t *record, size_t size)
+{
+    const WalRecordHead head = wal_record_head_decode(record);
+    return xact_end_matches(end, &head, span_of(record, size));
+}
+
+static void test_plain_end__is_what_the_decoder_says(void **state)
+{
+    (void)state;
+    uint8_t bytes[34];
+    XactEnd end, expected;
+    WalRecord record;
+    for (unsigned info = 0; info <= 0x20; info += 0x20) {
+        plain_end_make(bytes);
+        bytes[16] = (uint8_t)info;
+        assert_true(plain_end_matches(&end, bytes, sizeof bytes));
+        ASSERT_OK(wal_record_decode(&record, version_of(15), span_of(bytes, sizeof bytes)));
+        ASSERT_OK(xact_end_decode(&expected, version_of(15), &record));
+        assert_int_equal(end.op, expected.op);
+        assert_int_equal(end.xid.id, 800);
+        assert_int_equal(end.time.us, expected.time.us);
+        assert_int_equal(end.origin_time.us, expected.origin_time.us);
+        assert_int_equal(end.subxact_count + end.file_count + end.dropped_stats_count + end.flags, 0);
+    }
+}
+
+static void test_plain_end__is_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t place, value;
+    } bends[] = {{16, 0x80}, {16, 0x10},     {16, 0x30}, {16, 0x40},
+                 {16, 0x50}, {17, WAL_HEAP}, {24, 254},  {25, 7}};
+    uint8_t bytes[35] = {0};
+    XactEnd end;
+    for (size_t i = 0; i < COUNT_OF(bends); i++) {
+        plain_end_make(bytes);
+        bytes[bends[i].place] = bends[i].value;
+        assert_false(plain_end_matches(&end, bytes, 34));
+    }
+    plain_end_make(bytes);
+    assert_false(plain_end_matches(&end, bytes, 33));
+    assert_false(plain_end_matches(&end, bytes, 35));
+}
+
+UNIT_MAIN(cmocka_unit_test(test_plain_end__is_what_the_decoder_says),
+          cmocka_unit_test(test_plain_end__is_nothing_else),
+          cmocka_unit_test(test_xact_end__reads_every_part),
           cmocka_unit_test(test_xact_end__is_plain_without_flags),
           cmocka_unit_test(test_xact_end__refuses_every_wrong_length),
           cmocka_unit_test(test_xact_end__refuses_counts_beyond_the_record),
