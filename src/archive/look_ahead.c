@@ -66,11 +66,6 @@ static Err *batch_work(void *arg, Pool *pool, void *state, void *unit)
                            path_join(batch->wal_folder, batch->names[slot - batch->parcels], arena));
 }
 
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 static void batch_done(Batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
@@ -99,7 +94,7 @@ static Err *batch_run(const WalStore *to, const LookAhead *ahead, const char *co
                              .arg = &batch,
                              .produce = batch_produce,
                              .work = batch_work,
-                             .stop_asked = stop_asked}));
+                             .stop_asked = signal_stop_asked}));
     return batch_store(&batch, ahead);
 }
 

@@ -151,11 +151,6 @@ static Err *run_work(void *arg, Pool *pool, void *state, void *unit)
     return clock_monotonic_us() > run->deadline_us ? NULL : segment_fetch(run, *name);
 }
 
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 /* The segments behind `name` that are archived, up to the first that is not. */
 static Err *run_plan(Run *run, WalName name)
 {
@@ -185,8 +180,11 @@ static Err *run_all(Run *run, WalName name)
         return NULL;
     const size_t workers =
         run->count < (size_t)run->prefetch->jobs ? run->count : (size_t)run->prefetch->jobs;
-    return pool_run(&(PoolSpec){
-        .workers = workers, .arg = run, .produce = run_produce, .work = run_work, .stop_asked = stop_asked});
+    return pool_run(&(PoolSpec){.workers = workers,
+                                .arg = run,
+                                .produce = run_produce,
+                                .work = run_work,
+                                .stop_asked = signal_stop_asked});
 }
 
 void prefetch_run(const Prefetch *prefetch, const WalQuestion *question, WalName name)

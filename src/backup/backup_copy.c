@@ -492,11 +492,6 @@ static Err *copy_produce(void *arg, Pool *pool)
     return all_files_push(copy);
 }
 
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 /* -- the whole ------------------------------------------------------------------------------------------------------ */
 
 void backup_packs_keep(Backup *backup, const PackWriter *packs)
@@ -546,7 +541,7 @@ Err *backup_copy(Backup *backup)
                              .produce = copy_produce,
                              .work = unit_work,
                              .unit_free = unit_free,
-                             .stop_asked = stop_asked,
+                             .stop_asked = signal_stop_asked,
                              .begin = worker_begin,
                              .end = worker_end,
                              .free = worker_free}));

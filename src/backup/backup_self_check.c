@@ -264,11 +264,6 @@ static Err *files_push(void *arg, Pool *pool)
                          entry_push, check);
 }
 
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 static Err *files_check(SelfCheck *check)
 {
     Backup *const backup = check->backup;
@@ -279,7 +274,7 @@ static Err *files_check(SelfCheck *check)
                              .produce = files_push,
                              .work = unit_work,
                              .unit_free = unit_free,
-                             .stop_asked = stop_asked,
+                             .stop_asked = signal_stop_asked,
                              .begin = worker_begin,
                              .end = worker_end,
                              .free = worker_free}));

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "cluster/cluster.h"
 #include "job/verify_priv.h"
-#include "os/signal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -46,11 +45,6 @@ void verify_findings_done(VerifyFindings *findings)
         mem_free(&losses[i].key);
     buf_done(&findings->losses);
     buf_done(&findings->holes);
-}
-
-bool verify_stop_asked(void)
-{
-    return signal_stop_pending() != 0;
 }
 
 const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number)

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "flow/pool.h"
+#include "os/signal.h"
 #include "pg/control.h"
 #include "repo/place_store.h"
 
@@ -385,7 +386,7 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
                            .arg = &of,
                            .produce = backups_produce,
                            .work = backup_work,
-                           .stop_asked = verify_stop_asked};
+                           .stop_asked = signal_stop_asked};
     TRY(pool_run(&spec));
     TRY(uncommitted_judge(&of, generation)); /* now it is known which packs are drawn on */
     buf_add(&run->backups, of.backups, of.count * sizeof(VerifyBackup));

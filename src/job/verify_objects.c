@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "flow/pool.h"
 #include "os/clock.h"
+#include "os/signal.h"
 #include "repo/branch.h"
 #include "repo/wal_archive.h"
 #include "repo/wal_cover.h"
@@ -430,7 +431,7 @@ Err *verify_objects(VerifyRun *run)
                            .produce = units_produce,
                            .work = unit_work,
                            .unit_free = unit_free,
-                           .stop_asked = verify_stop_asked};
+                           .stop_asked = signal_stop_asked};
     TRY(pool_run(&spec));
     verify_packs_sort(run);
     return NULL;

@@ -109,8 +109,6 @@ typedef struct DrawnLabel {
 /* Keeps what was found wrong. What ends the work (AWAY, CANCELED) comes back; anything else is corrupt or not there.
  * From any thread. Consumes `err`. */
 MUST Err *verify_found(VerifyRun *run, Err *err);
-/* For pools: has the user asked to stop? */
-bool verify_stop_asked(void);
 /* Is a backup that lacks its commit one that was removed on purpose? */
 bool verify_is_removed(const VerifyRun *run, uint32_t generation, BackupLabel label);
 const VerifyGeneration *verify_generation(const VerifyRun *run, uint32_t number); /* NULL when unknown */

@@ -237,11 +237,6 @@ static Err *packs_produce(void *arg, Pool *pool)
     return NULL;
 }
 
-static bool stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 /* A key that its owner may only read could not have been opened for writing. */
 static Err *modes_set(const RestoreFiles *files)
 {
@@ -262,6 +257,6 @@ Err *restore_files_write(RestoreFiles *files)
                              .arg = files,
                              .produce = packs_produce,
                              .work = pack_work,
-                             .stop_asked = stop_asked}));
+                             .stop_asked = signal_stop_asked}));
     return modes_set(files);
 }
