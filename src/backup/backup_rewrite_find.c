@@ -38,17 +38,10 @@ static Err *stay_add(Stay *stay, BackupLabel label)
     Backup *const backup = stay->backup;
     BackupRecord record;
     TRY(backup_record_load(&record, stay->repo, &backup->generation.root, label, backup->arena));
-    const PolicyBackup candidate = {
-        .label = label,
-        .start_lsn = record.start_lsn,
-        .stop_lsn = record.stop_lsn,
-        .start_time = record.start_time,
-        .stop_time = record.stop_time,
-        .stored = INSTANT_NONE,
-        .is_on_production = lineage_has_backup(&stay->lineage, record.timeline, record.stop_lsn),
-        .is_good = true,
-        .is_pinned = hold_is_pinned(&stay->holds, label),
-    };
+    PolicyBackup candidate = policy_backup(&record, INSTANT_NONE);
+    candidate.is_on_production = lineage_has_backup(&stay->lineage, record.timeline, record.stop_lsn);
+    candidate.is_good = true;
+    candidate.is_pinned = hold_is_pinned(&stay->holds, label);
     buf_add(&stay->policy, &candidate, sizeof candidate);
     return NULL;
 }

@@ -62,16 +62,12 @@ static PolicyAsk policy_ask(const Info *info, const Promises *promises, Arena *a
         const InfoBackup *const backup = &info->backups[i];
         if (backup->state != INFO_BACKUP_GOOD && backup->state != INFO_BACKUP_BROKEN)
             continue;
-        backups[count++] = (PolicyBackup){.label = backup->label,
-                                          .start_lsn = backup->record.start_lsn,
-                                          .stop_lsn = backup->record.stop_lsn,
-                                          .start_time = backup->record.start_time,
-                                          .stop_time = backup->record.stop_time,
-                                          .stored = backup->entry.committed,
-                                          .is_on_production = backup->is_on_production,
-                                          .is_good = backup->state == INFO_BACKUP_GOOD,
-                                          .is_pinned = backup->is_pinned,
-                                          .is_given_up = backup->is_given_up};
+        PolicyBackup *const judged = &backups[count++];
+        *judged = policy_backup(&backup->record, backup->entry.committed);
+        judged->is_on_production = backup->is_on_production;
+        judged->is_good = backup->state == INFO_BACKUP_GOOD;
+        judged->is_pinned = backup->is_pinned;
+        judged->is_given_up = backup->is_given_up;
     }
     return (PolicyAsk){.backups = backups, .count = count, .promises = *promises, .now = clock_now()};
 }

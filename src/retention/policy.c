@@ -3,6 +3,7 @@
 #include "retention/policy.h"
 
 #include "base/text.h"
+#include "repo/backup_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,16 @@ void policy_reasons_text(Buf *to, unsigned reasons)
         buf_addf(to, "%s%s", comma, reason_texts[reason]);
         comma = ", ";
     }
+}
+
+PolicyBackup policy_backup(const BackupRecord *record, Instant stored)
+{
+    return (PolicyBackup){.label = record->label,
+                          .start_lsn = record->start_lsn,
+                          .stop_lsn = record->stop_lsn,
+                          .start_time = record->start_time,
+                          .stop_time = record->stop_time,
+                          .stored = stored};
 }
 
 /* One backup of the production branch. */

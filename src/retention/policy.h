@@ -27,9 +27,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/ids.h"
 #include "cluster/promises.h"
 #include "repo/label.h"
-#include "base/ids.h"
 
 typedef struct PolicyBackup {
     BackupLabel label;
@@ -42,6 +42,10 @@ typedef struct PolicyBackup {
     bool is_given_up; /* by hand, itself or its timeline */
     bool is_forced;   /* given up although it may be the last good one, or pinned */
 } PolicyBackup;
+
+struct BackupRecord;
+/* What the record says, and `stored`; all else is false, for the caller to judge. */
+PolicyBackup policy_backup(const struct BackupRecord *record, Instant stored);
 
 /* Why a backup stays, the gravest first. */
 typedef enum PolicyReason {

@@ -233,18 +233,13 @@ StockAsk stock_ask(const Stock *stock, const Promises *promises, Instant now, Ar
         if (!backup->entry.is_committed || !backup->is_readable || !backup->is_placed)
             continue;
         places[count] = i;
-        backups[count++] = (PolicyBackup){.label = backup->entry.label,
-                                          .start_lsn = backup->record.start_lsn,
-                                          .stop_lsn = backup->record.stop_lsn,
-                                          .start_time = backup->record.start_time,
-                                          .stop_time = backup->record.stop_time,
-                                          .stored = backup->entry.committed,
-                                          .is_on_production = backup->is_on_production,
-                                          .is_good = backup->is_good,
-                                          .is_pinned = hold_is_pinned(&stock->holds, backup->entry.label),
-                                          .is_given_up = backup->is_given_up,
-                                          .is_forced = backup->is_given_up && backup->fate &&
-                                                       backup->fate->by == HOLD_BY_FORCE};
+        PolicyBackup *const judged = &backups[count++];
+        *judged = policy_backup(&backup->record, backup->entry.committed);
+        judged->is_on_production = backup->is_on_production;
+        judged->is_good = backup->is_good;
+        judged->is_pinned = hold_is_pinned(&stock->holds, backup->entry.label);
+        judged->is_given_up = backup->is_given_up;
+        judged->is_forced = backup->is_given_up && backup->fate && backup->fate->by == HOLD_BY_FORCE;
     }
     return (StockAsk){.ask = {.backups = backups, .count = count, .promises = *promises, .now = now},
                       .places = places};
