@@ -55,9 +55,8 @@ Err *backup_begin_load(BackupBegin *out, Repo *repo, const KeyRoot *root, Backup
 {
     const Key key = key_backup_object(root, label, begin_object);
     AUTO(json_free) json_t *json = NULL;
-    TRY(json_object_load(&json, repo->store, key.text, CONTAINER_BEGIN));
-    JsonReader reader = json_read(json, key.text);
-    json_read_schema(&reader);
+    JsonReader reader;
+    TRY(json_object_load(&json, &reader, repo->store, key.text, CONTAINER_BEGIN));
     label_check(&reader, label);
     BackupBegin begin = {
         .label = label,
@@ -248,9 +247,8 @@ Err *backup_record_load(BackupRecord *out, Repo *repo, const KeyRoot *root, Back
 {
     const Key key = key_backup_object(root, label, record_object);
     AUTO(json_free) json_t *json = NULL;
-    TRY(json_object_load(&json, repo->store, key.text, CONTAINER_BACKUP));
-    JsonReader reader = json_read(json, key.text);
-    json_read_schema(&reader);
+    JsonReader reader;
+    TRY(json_object_load(&json, &reader, repo->store, key.text, CONTAINER_BACKUP));
     label_check(&reader, label);
     BackupRecord record = record_read(&reader, arena);
     record.label = label;

@@ -26,9 +26,8 @@ static Err *branch_load(BranchRecord *out, Repo *repo, const KeyRoot *root, Time
 {
     const Key key = key_branch(root, timeline);
     AUTO(json_free) json_t *json = NULL;
-    TRY(json_object_load(&json, repo->store, key.text, CONTAINER_BRANCH));
-    JsonReader reader = json_read(json, key.text);
-    json_read_schema(&reader);
+    JsonReader reader;
+    TRY(json_object_load(&json, &reader, repo->store, key.text, CONTAINER_BRANCH));
     BranchRecord record = {
         .timeline = timeline,
         .parent = {(uint32_t)json_read_int(&reader, "parent", 0, (int64_t)timeline.id - 1)},

@@ -16,9 +16,8 @@ Err *generation_load(Generation *out, Repo *repo, const KeyRoot *root)
 {
     const Key key = key_cluster(root);
     AUTO(json_free) json_t *json = NULL;
-    TRY(json_object_load(&json, repo->store, key.text, CONTAINER_CLUSTER));
-    JsonReader reader = json_read(json, key.text);
-    json_read_schema(&reader);
+    JsonReader reader;
+    TRY(json_object_load(&json, &reader, repo->store, key.text, CONTAINER_CLUSTER));
     Generation generation = {
         .root = *root,
         .system_id = json_read_system_id(&reader, "system_id"),

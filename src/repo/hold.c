@@ -85,9 +85,8 @@ static Err *hold_load(Hold *hold, Repo *repo, const KeyRoot *root, Arena *arena)
 {
     const Key key = hold_key(root, hold);
     AUTO(json_free) json_t *json = NULL;
-    TRY(json_object_load(&json, repo->store, key.text, CONTAINER_HOLD));
-    JsonReader reader = json_read(json, key.text);
-    json_read_schema(&reader);
+    JsonReader reader;
+    TRY(json_object_load(&json, &reader, repo->store, key.text, CONTAINER_HOLD));
     const char *const subject = json_read_text(&reader, "subject");
     if (!reader.fault && !text_equal(subject, hold->subject))
         json_read_fault(&reader, "the subject is %s", subject);

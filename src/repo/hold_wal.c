@@ -62,9 +62,8 @@ Err *hold_wal_load(WalWantedList *out, Repo *repo, const KeyRoot *root, uint32_t
 {
     const Key key = wal_key(root, number);
     AUTO(json_free) json_t *json = NULL;
-    TRY(json_object_load(&json, repo->store, key.text, CONTAINER_HOLD));
-    JsonReader reader = json_read(json, key.text);
-    json_read_schema(&reader);
+    JsonReader reader;
+    TRY(json_object_load(&json, &reader, repo->store, key.text, CONTAINER_HOLD));
     const json_t *const array = json_read_array(&reader, "wanted");
     TRY(json_read_end(&reader));
     WalWanted *const ranges = arena_alloc(arena, json_array_size(array) * sizeof *ranges);

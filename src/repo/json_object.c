@@ -40,13 +40,6 @@ Err *json_object_encode(Buf *out, const json_t *json, const char *key, Container
     return object_encode(out, &spec, buf_span(&plain));
 }
 
-Err *json_object_load(json_t **out, Store *store, const char *key, ContainerKind kind)
-{
-    AUTO(buf_done) Buf plain = {0};
-    TRY(object_load(&plain, store, key, kind));
-    return json_parse_object(out, buf_span(&plain), key);
-}
-
 void json_read_schema(JsonReader *reader)
 {
     const int64_t schema = json_read_int(reader, "schema", 1, INT64_MAX);
@@ -55,4 +48,14 @@ void json_read_schema(JsonReader *reader)
             err_hint(ERR(UNSUPPORTED, "%s: written by a newer pgstrata: schema %lld; this program reads %d",
                          reader->what, (long long)schema, JSON_SCHEMA),
                      "use a newer pgstrata for this repository");
+}
+
+Err *json_object_load(json_t **out, JsonReader *reader, Store *store, const char *key, ContainerKind kind)
+{
+    AUTO(buf_done) Buf plain = {0};
+    TRY(object_load(&plain, store, key, kind));
+    TRY(json_parse_object(out, buf_span(&plain), key));
+    *reader = json_read(*out, key);
+    json_read_schema(reader);
+    return NULL;
 }

@@ -19,10 +19,13 @@ MUST Err *object_encode(Buf *out, const ContainerSpec *spec, Span plain);
  * LIMIT beyond JSON_OBJECT_MAX. */
 MUST Err *object_load(Buf *plain, Store *store, const char *key, ContainerKind kind);
 
-/* The same for one JSON object. `*out` is yours: AUTO(json_free). */
-MUST Err *json_object_encode(Buf *out, const json_t *json, const char *key, ContainerKind kind);
-MUST Err *json_object_load(json_t **out, Store *store, const char *key, ContainerKind kind);
-
 /* The field "schema", which opens every JSON object of the repository; another version is UNSUPPORTED. */
 #define JSON_SCHEMA 1
 void json_read_schema(JsonReader *reader);
+
+/* As object_encode(), of one JSON object. */
+MUST Err *json_object_encode(Buf *out, const json_t *json, const char *key, ContainerKind kind);
+/* As object_load(), of one JSON object, which is yours: AUTO(json_free). `*reader` has read its schema and goes on with
+ * the other fields; it borrows `*out` and `key`. */
+MUST Err *json_object_load(json_t **out, JsonReader *reader, Store *store, const char *key,
+                           ContainerKind kind);

@@ -27,7 +27,8 @@ void repo_free(Repo **repo)
 static Err *repository_object_read(Repo *repo)
 {
     AUTO(json_free) json_t *json = NULL;
-    Err *err = json_object_load(&json, repo->store, KEY_REPOSITORY, CONTAINER_REPOSITORY);
+    JsonReader reader;
+    Err *err = json_object_load(&json, &reader, repo->store, KEY_REPOSITORY, CONTAINER_REPOSITORY);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
         return err_hint(ERR(NOT_FOUND, "%s holds no repository", repo->store->name),
@@ -35,8 +36,6 @@ static Err *repository_object_read(Repo *repo)
                         "setup\" makes one");
     }
     TRY(err);
-    JsonReader reader = json_read(json, KEY_REPOSITORY);
-    json_read_schema(&reader);
     const int64_t format = json_read_int(&reader, "format", 1, INT64_MAX);
     json_read_copy(repo->id, sizeof repo->id, &reader, "id");
     repo->created = json_read_instant(&reader, "created");
