@@ -3,6 +3,7 @@
 #include "repo/wal_index.h"
 
 #include "base/limits.h"
+#include "repo/wal_index_priv.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -227,12 +228,9 @@ static void summary_done(WalSummary *summary)
 Err *wal_index_summary_decode(WalSummary *out, Span section)
 {
     Dec d = dec_begin(section);
-    const unsigned version = dec_u16(&d), major = dec_u16(&d);
+    TRY(wal_section_version_decode(&d, SUMMARY_VERSION, "WAL summary"));
+    const unsigned major = dec_u16(&d);
     TRY(dec_end(&d, "WAL summary"));
-    if (version != SUMMARY_VERSION)
-        return ERR(UNSUPPORTED,
-                   "written by a newer pgstrata: WAL summary of version %u; this program reads %d", version,
-                   SUMMARY_VERSION);
     const PgVersion *pg_version;
     TRY(pg_version_of_major(&pg_version, major));
 

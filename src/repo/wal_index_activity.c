@@ -130,9 +130,7 @@ static void notes_decode(WalActivity *activity, Dec *dec)
 static Err *section_decode(WalActivity *activity, Span section)
 {
     Dec d = dec_begin(section);
-    const unsigned version = dec_u16(&d);
-    if (version != ACTIVITY_VERSION && !d.is_short)
-        return ERR(UNSUPPORTED, "%s has version %u, this program knows %d", what, version, ACTIVITY_VERSION);
+    TRY(wal_section_version_decode(&d, ACTIVITY_VERSION, what));
     activity->notes_dropped = wal_number_decode(&d);
     activity->unread = wal_number_decode(&d);
     rows_decode(activity, &d);

@@ -90,10 +90,7 @@ static Err *databases_read(Reading *reading)
 static Err *section_read(Reading *reading)
 {
     Dec *const dec = &reading->dec;
-    const unsigned version = dec_u16(dec);
-    if (version != BLOCKS_VERSION && !dec->is_short)
-        return ERR(UNSUPPORTED, "blocks of a WAL index have version %u, this program knows %d", version,
-                   BLOCKS_VERSION);
+    TRY(wal_section_version_decode(dec, BLOCKS_VERSION, "blocks of a WAL index"));
     const Span fault = dec_bytes(dec, dec_u16(dec));
     if (fault.len)
         wal_changes_give_up(reading->changes, "%.*s", (int)fault.len, (const char *)fault.ptr);

@@ -4,6 +4,15 @@
 
 #include <inttypes.h>
 
+Err *wal_section_version_decode(Dec *dec, unsigned known, const char *what)
+{
+    const unsigned version = dec_u16(dec);
+    if (version == known || dec->is_short)
+        return NULL;
+    return ERR(UNSUPPORTED, "written by a newer pgstrata: %s of version %u; this program reads %u", what,
+               version, known);
+}
+
 uint32_t wal_number_decode(Dec *dec)
 {
     const uint64_t value = dec_varint(dec);

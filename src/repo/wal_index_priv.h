@@ -8,6 +8,10 @@
 #include "base/ids.h"
 #include "base/number_set.h"
 
+/* The 16 bits that begin a section, named `what`; another version than `known` is UNSUPPORTED. A section without them is
+ * short, as the decoder says at its end. */
+MUST Err *wal_section_version_decode(Dec *dec, unsigned known, const char *what);
+
 /* A set as runs: their count, then for each the distance from the end of the one before and the length less 1. */
 void wal_runs_encode(Buf *out, const NumberSet *set);
 /* Adds to `set`. CORRUPT also when it would hold more than `*left` numbers; they are taken off. */

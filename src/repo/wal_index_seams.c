@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the pgstrata authors */
 #include "base/limits.h"
 #include "repo/wal_index.h"
+#include "repo/wal_index_priv.h"
 
 enum { SEAMS_VERSION = 1 };
 
@@ -43,10 +44,7 @@ void wal_index_seams_encode(Buf *out, const WalSeams *seams)
 Err *wal_index_seams_decode(WalSeams *out, Span section)
 {
     Dec d = dec_begin(section);
-    const unsigned version = dec_u16(&d);
-    if (version != SEAMS_VERSION && !d.is_short)
-        return ERR(UNSUPPORTED, "seams of a WAL index have version %u, this program knows %d", version,
-                   SEAMS_VERSION);
+    TRY(wal_section_version_decode(&d, SEAMS_VERSION, "seams of a WAL index"));
     dec_skip(&d, 2);
     WalSeams seams = {.first_prev = {dec_u64(&d)}};
     seams.last.at = dec_u64(&d);
