@@ -35,19 +35,11 @@ void base_free(Base **base)
 
 /* -- is it one? ------------------------------------------------------------------------------------------------------ */
 
-static bool has_commit(const BackupEntry *list, size_t count, BackupLabel label)
-{
-    for (size_t i = count; i > 0; i--) {
-        if (text_equal(list[i - 1].label.text, label.text))
-            return list[i - 1].is_committed;
-    }
-    return false;
-}
-
 static bool is_everywhere(const Search *search, BackupLabel label)
 {
     for (size_t i = 0; i < search->backup->set->count; i++) {
-        if (!has_commit(search->lists[i], search->counts[i], label))
+        const BackupEntry *const entry = backup_entry_find(search->lists[i], search->counts[i], label);
+        if (!entry || !entry->is_committed)
             return false;
     }
     return true;

@@ -167,15 +167,6 @@ Err *commit_note_check(const CommitNote *note, Repo *repo)
     return hash128_equal(&hash, &note->hash) ? NULL : lost(note, "is not the one that this host wrote");
 }
 
-static bool is_committed(const BackupEntry *entries, size_t count, BackupLabel label)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(entries[i].label.text, label.text))
-            return entries[i].is_committed;
-    }
-    return false;
-}
-
 /* Of the generation that begins at notes[0]; `*used` is how many notes that are. */
 static Err *generation_check(size_t *used, const CommitNote *notes, size_t count, Repo *repo)
 {
@@ -184,7 +175,8 @@ static Err *generation_check(size_t *used, const CommitNote *notes, size_t count
     size_t entry_count, i = 0;
     TRY(backup_list(&entries, &entry_count, repo, &notes[0].root, arena));
     for (; i < count && notes[i].root.generation == notes[0].root.generation; i++) {
-        if (!is_committed(entries, entry_count, notes[i].label))
+        const BackupEntry *const entry = backup_entry_find(entries, entry_count, notes[i].label);
+        if (!entry || !entry->is_committed)
             TRY(absent(&notes[i], repo));
     }
     *used = i;

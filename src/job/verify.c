@@ -167,11 +167,7 @@ static Err *scope_find(VerifyRun *run)
 static bool is_listed(const VerifyRun *run, const CommitNote *note)
 {
     const VerifyGeneration *const generation = verify_generation(run, note->root.generation);
-    for (size_t i = 0; generation && i < generation->backup_count; i++) {
-        if (text_equal(generation->backups[i].label.text, note->label.text))
-            return true;
-    }
-    return false;
+    return generation && backup_entry_find(generation->backups, generation->backup_count, note->label);
 }
 
 /* Backups that this host committed and of which not one object is left. */

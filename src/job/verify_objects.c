@@ -231,13 +231,10 @@ static bool is_looked_at_whole(const VerifyRun *run, const VerifyObject *object)
     const VerifyGeneration *const there = verify_generation(run, object->generation);
     if (object->generation && (!there || !there->is_known))
         return false;
-    bool is_told = object->kind != CONTAINER_PACK;
-    for (size_t i = 0; !is_told && i < there->backup_count; i++) {
-        const BackupEntry *const entry = &there->backups[i];
-        is_told =
-            text_equal(entry->label.text, object->label.text) && (entry->is_committed || !entry->has_begin);
-    }
-    return is_told;
+    if (object->kind != CONTAINER_PACK)
+        return true;
+    const BackupEntry *const entry = backup_entry_find(there->backups, there->backup_count, object->label);
+    return entry && (entry->is_committed || !entry->has_begin);
 }
 
 /* As much as the depth asks for: what is known of it already, its size, or every byte. */
@@ -309,16 +306,6 @@ static Err *unit_work(void *arg, Pool *pool, void *state, void *work)
     return err ? unit_fault(run, unit, TAKE(err)) : NULL;
 }
 
-static bool scope_has_pack(const VerifyScope *scope, const VerifyObject *object)
-{
-    for (size_t i = 0; i < scope->packs.count; i++) {
-        const PackUse *const use = &scope->packs.uses[i];
-        if (use->pack == object->pack && text_equal(use->label.text, object->label.text))
-            return true;
-    }
-    return false;
-}
-
 static bool scope_has(const VerifyScope *scope, const VerifyObject *object)
 {
     if (!scope->is_limited)
@@ -327,7 +314,7 @@ static bool scope_has(const VerifyScope *scope, const VerifyObject *object)
         return false;
     switch (object->kind) {
     case CONTAINER_PACK:
-        return scope_has_pack(scope, object);
+        return pack_uses_find(scope->packs, object->label, object->pack) != NULL;
     case CONTAINER_BEGIN:
     case CONTAINER_PACKS:
     case CONTAINER_BACKUP:

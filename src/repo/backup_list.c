@@ -191,6 +191,16 @@ Err *backup_list(const BackupEntry **out, size_t *count, Repo *repo, const KeyRo
     return NULL;
 }
 
+static int entry_order(const void *wanted, const void *entry)
+{
+    return strcmp(((const BackupLabel *)wanted)->text, ((const BackupEntry *)entry)->label.text);
+}
+
+const BackupEntry *backup_entry_find(const BackupEntry *entries, size_t count, BackupLabel label)
+{
+    return count ? bsearch(&label, entries, count, sizeof *entries, entry_order) : NULL;
+}
+
 Err *backup_label_choose(BackupLabel *out, RepoSet *set, const KeyRoot *root, BackupType type, Instant now)
 {
     AUTO(arena_free) Arena *arena = arena_new();

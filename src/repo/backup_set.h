@@ -136,3 +136,5 @@ typedef struct BackupEntry {
 } BackupEntry;
 /* By label. One listing pass. */
 MUST Err *backup_list(const BackupEntry **out, size_t *count, Repo *repo, const KeyRoot *root, Arena *arena);
+/* Among those of such a list; NULL when it is not there. */
+const BackupEntry *backup_entry_find(const BackupEntry *entries, size_t count, BackupLabel label);

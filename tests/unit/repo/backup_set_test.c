@@ -316,6 +316,10 @@ static void test_backup_list__is_made_of_names(void **state)
     assert_true(list[1].has_begin && !list[1].has_packs && !list[1].is_committed);
     assert_int_equal(list[1].pack_count, 1);
     assert_true(!list[2].has_begin && instant_is_none(list[2].begun));
+    for (size_t i = 0; i < count; i++)
+        assert_ptr_equal(backup_entry_find(list, count, list[i].label), &list[i]);
+    assert_null(backup_entry_find(list, count, (BackupLabel){"20261120-000000I"}));
+    assert_null(backup_entry_find(list, 0, list[0].label));
 }
 
 UNIT_MAIN(cmocka_unit_test(test_backup_begin__is_read_back_as_written),
