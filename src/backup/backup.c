@@ -9,6 +9,7 @@
 #include "backup/backup_base.h"
 #include "backup/backup_older.h"
 #include "cluster/cluster.h"
+#include "cluster/postmaster.h"
 #include "cluster/recovery_spent.h"
 #include "archive/wal_rights.h"
 #include "os/clock.h"
@@ -17,15 +18,11 @@
 #include "os/folder.h"
 #include "os/lock_file.h"
 #include "os/path.h"
-#include "os/process.h"
 #include "os/user.h"
 #include "pg/backup_label.h"
 #include "repo/hold.h"
 #include "source/local.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -434,22 +431,16 @@ static Err *backup_online(Backup *backup)
 
 /* -- a stopped server ------------------------------------------------------------------------------------------------ */
 
-/* The first line of postmaster.pid is the process; a file whose process is gone was left by a crash. */
+/* Whatever process has the number now: who is sure may remove the file. */
 static Err *running_refuse(const Backup *backup)
 {
-    AUTO(buf_done) Buf text = {0};
-    AUTO(err_free)
-    Err *err =
-        file_read_all(&text, path_join(backup->cluster->pgdata, "postmaster.pid", backup->arena), PAGE_BYTES);
-    if (err_is(err, ERR_NOT_FOUND))
+    PostmasterTrace trace;
+    int64_t pid;
+    TRY(postmaster_trace(&trace, &pid, backup->cluster->pgdata));
+    if (trace == POSTMASTER_GONE)
         return NULL;
-    if (err)
-        return TAKE(err);
-    const long pid = strtol(buf_text(&text), NULL, 10);
-    if (pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
-        return NULL;
-    return err_hint(ERR(REFUSED, "the server of %s is running (postmaster.pid names process %ld)",
-                        backup->cluster->pgdata, pid),
+    return err_hint(ERR(REFUSED, "the server of %s is running (postmaster.pid names process %lld)",
+                        backup->cluster->pgdata, (long long)pid),
                     "stop it in order (pg_ctl stop -m fast), or leave out --offline");
 }
 

@@ -7,6 +7,9 @@
 #include "os/folder.h"
 #include "os/path.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -16,6 +19,47 @@ enum {
     PIDFILE_SOCKET = 4,
     PIDFILE_LISTEN = 5
 };
+
+/* `*is_there` is false where there is no such file. */
+static Err *pid_file_read(Buf *text, bool *is_there, const char *data_directory, Arena *arena)
+{
+    Err *err = file_read_all(text, path_join(data_directory, "postmaster.pid", arena), PIDFILE_BYTES_MAX);
+    *is_there = !err_is(err, ERR_NOT_FOUND);
+    if (!*is_there)
+        err_free(&err);
+    return err;
+}
+
+static bool is_gone(pid_t pid)
+{
+    return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+/* A process id can be somebody else's by now: a server's working folder is its data directory. */
+static bool may_live_in(pid_t pid, const char *data_directory, Arena *arena)
+{
+    char *folder;
+    AUTO(err_free) Err *unknown = path_real(&folder, arena_textf(arena, "/proc/%d/cwd", (int)pid), arena);
+    return unknown || text_equal(folder, data_directory);
+}
+
+Err *postmaster_trace(PostmasterTrace *out, int64_t *out_pid, const char *data_directory)
+{
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(buf_done) Buf text = {0};
+    bool is_there;
+    TRY(pid_file_read(&text, &is_there, data_directory, arena));
+    const long pid = strtol(buf_text(&text), NULL, 10);
+    const bool is_number = pid > 0 && pid <= INT32_MAX;
+    *out_pid = pid;
+    if (!is_there || (is_number && is_gone((pid_t)pid)))
+        *out = POSTMASTER_GONE;
+    else if (is_number && pid > 1 && may_live_in((pid_t)pid, data_directory, arena))
+        *out = POSTMASTER_LIKELY;
+    else
+        *out = POSTMASTER_ALIEN;
+    return NULL;
+}
 
 static const char *lines_cut(const char *lines[PIDFILE_LINES], char *text)
 {
@@ -50,15 +94,11 @@ Err *postmaster_read(Postmaster *out, const char *data_directory, Arena *arena)
     TRY_AS(path_real(&real, data_directory, arena), "data directory %s", data_directory);
     EntryInfo info;
     TRY(entry_stat(&info, real));
-    Err *err = file_read_all(&text, path_join(real, "postmaster.pid", arena), PIDFILE_BYTES_MAX);
-    if (err_is(err, ERR_NOT_FOUND)) {
-        err_free(&err);
-        return nobody_runs(data_directory);
-    }
-    TRY(err);
+    bool is_there;
+    TRY(pid_file_read(&text, &is_there, real, arena));
     const char *lines[PIDFILE_LINES];
     uint64_t pid;
-    if (!lines_cut(lines, arena_text(arena, buf_text(&text))) || !text_u64(&pid, lines[0]) ||
+    if (!is_there || !lines_cut(lines, arena_text(arena, buf_text(&text))) || !text_u64(&pid, lines[0]) ||
         !lives_in(lines[0], real, arena))
         return nobody_runs(data_directory);
     *out = (Postmaster){

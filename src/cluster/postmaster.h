@@ -25,6 +25,15 @@ typedef struct Postmaster {
 /* NOT_FOUND: no server runs there. DENIED: only its owner and root can look. */
 MUST Err *postmaster_read(Postmaster *out, const char *data_directory, Arena *arena);
 
+/* What postmaster.pid alone tells of a data directory. */
+typedef enum PostmasterTrace {
+    POSTMASTER_GONE,   /* there is no such file, or no process of its number: a crash left it */
+    POSTMASTER_ALIEN,  /* a process has the number and works elsewhere, or no postmaster can have it */
+    POSTMASTER_LIKELY, /* the process works in the data directory, or we may not see where */
+} PostmasterTrace;
+/* `*out_pid` is the number that the file begins with, 0 without one. `data_directory` is without symbolic links. */
+MUST Err *postmaster_trace(PostmasterTrace *out, int64_t *out_pid, const char *data_directory);
+
 /* A process of PostgreSQL that still works in `data_directory` (without symbolic links) although its postmaster is gone; 0
  * when there is none that we may see. */
 MUST Err *postmaster_orphan_find(int64_t *out_pid, const char *data_directory);

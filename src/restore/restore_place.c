@@ -17,15 +17,13 @@
 #include "os/path.h"
 #include "os/user.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 /* In the marker while what was in the way is being moved aside: none of it is ours yet. */
 static const char aside_line[] = "\nbefore it comes what was here is moved aside\n";
 
-enum { MARKER_BYTES_MAX = 4096, PID_FILE_BYTES_MAX = 4096 };
+enum { MARKER_BYTES_MAX = 4096 };
 
 char *restore_path(const Restore *restore, const char *path, Arena *arena)
 {
@@ -122,33 +120,12 @@ Err *restore_place_rights(Restore *restore)
 
 /* ---- what is there */
 
-/* A process id can be somebody else's by now: a server's working folder is its data directory. */
-static Err *pid_file_look(int64_t *out_pid, const Restore *restore)
-{
-    AUTO(arena_free) Arena *arena = arena_new();
-    AUTO(buf_done) Buf text = {0};
-    *out_pid = 0;
-    Err *err = file_read_all(&text, restore_path(restore, "postmaster.pid", arena), PID_FILE_BYTES_MAX);
-    if (err_is(err, ERR_NOT_FOUND)) {
-        err_free(&err);
-        return NULL;
-    }
-    TRY(err);
-    const long pid = strtol(buf_text(&text), NULL, 10);
-    if (pid <= 1 || (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
-        return NULL;
-    char *folder;
-    AUTO(err_free) Err *unknown = path_real(&folder, arena_textf(arena, "/proc/%ld/cwd", pid), arena);
-    if (unknown || text_equal(folder, restore->place.folder))
-        *out_pid = pid;
-    return NULL;
-}
-
 static Err *server_check(const Restore *restore)
 {
+    PostmasterTrace trace;
     int64_t pid;
-    TRY(pid_file_look(&pid, restore));
-    if (!pid)
+    TRY(postmaster_trace(&trace, &pid, restore->place.folder));
+    if (trace != POSTMASTER_LIKELY)
         TRY(postmaster_orphan_find(&pid, restore->place.folder));
     if (!pid)
         return NULL;

@@ -42,4 +42,33 @@ static void test_postmaster_read__knows_a_server_by_its_process(void **state)
     assert_int_equal(chdir("/"), 0);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_postmaster_read__knows_a_server_by_its_process))
+static PostmasterTrace trace_of(const TestFolder *folder, int64_t pid)
+{
+    PostmasterTrace trace;
+    int64_t found;
+    ASSERT_OK(postmaster_trace(&trace, &found, folder->path));
+    assert_int_equal(found, pid);
+    return trace;
+}
+
+static void test_postmaster_trace__tells_a_leftover_from_a_server(void **state)
+{
+    (void)state;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    assert_int_equal(trace_of(&folder, 0), POSTMASTER_GONE);
+    pid_file_write(&folder, 999999999, "");
+    assert_int_equal(trace_of(&folder, 999999999), POSTMASTER_GONE);
+    static const long none[] = {-7, 0, 1};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        pid_file_write(&folder, none[i], "");
+        assert_int_equal(trace_of(&folder, none[i]), POSTMASTER_ALIEN);
+    }
+    pid_file_write(&folder, (long)getpid(), "5433\n");
+    assert_int_equal(trace_of(&folder, getpid()), POSTMASTER_ALIEN);
+    assert_int_equal(chdir(folder.path), 0);
+    assert_int_equal(trace_of(&folder, getpid()), POSTMASTER_LIKELY);
+    assert_int_equal(chdir("/"), 0);
+}
+
+UNIT_MAIN(cmocka_unit_test(test_postmaster_read__knows_a_server_by_its_process),
+          cmocka_unit_test(test_postmaster_trace__tells_a_leftover_from_a_server))
