@@ -42,7 +42,7 @@ typedef struct LargeFile {
 /* What the manifest will say, in path order. */
 typedef struct CopyItem {
     ManifestEntry entry;      /* texts in the batch's arena */
-    const ManifestEntry *old; /* what the parent says of it; NULL without */
+    const ManifestEntry *old; /* the file in the parent; NULL without */
     FilePlan plan;
     FileJob job;      /* of a file */
     FilePart part;    /* of a small file */
@@ -416,11 +416,6 @@ static Err *late_large_push(Copy *copy, CopyItem *item, Arena *arena)
     return NULL;
 }
 
-static const ManifestEntry *file_only(const ManifestEntry *entry)
-{
-    return entry && entry->kind == MANIFEST_FILE ? entry : NULL;
-}
-
 static Err *file_add(Copy *copy, Batch *batch, CopyItem *item, uint64_t size_bytes)
 {
     item->entry.size_bytes = size_bytes;
@@ -428,7 +423,7 @@ static Err *file_add(Copy *copy, Batch *batch, CopyItem *item, uint64_t size_byt
     item->job = (FileJob){.path = item->entry.path, .listed_bytes = size_bytes};
     uint64_t to_read = size_bytes;
     if (older_is_there(copy->backup)) {
-        item->job.base = file_only(item->old);
+        item->job.base = item->old;
         item->plan = older_plan(copy->backup, &item->job, batch->arena);
         item->job.plan = &item->plan;
         to_read = item->plan.read_bytes;
@@ -546,45 +541,4 @@ Err *backup_copy(Backup *backup)
                              .end = worker_end,
                              .free = worker_free}));
     return manifest_finish(&backup->record.manifest_root, copy.manifest);
-}
-
-/* What the plans of all files say together. */
-static Err *plans_measure(Backup *backup)
-{
-    AUTO(merge_free) Merge *merge = NULL;
-    AUTO(walk_free) Walk *walk = NULL;
-    AUTO(arena_free) Arena *arena = arena_new();
-    if (backup->base)
-        TRY(merge_new(&merge, backup->base, &backup->generation.root));
-    TRY(walk_begin(&walk, backup, NULL));
-    for (;;) {
-        bool is_entry = false;
-        SourceEntry entry;
-        TRY(walk_next(&is_entry, &entry, walk));
-        if (!is_entry)
-            return NULL;
-        arena_clear(arena);
-        const ManifestEntry *old = NULL;
-        if (merge)
-            TRY(merge_find(&old, merge, entry.path, arena));
-        if (entry.item->kind != SOURCE_FILE || entry.item->verdict != SOURCE_TAKE)
-            continue;
-        FileJob job = {.path = entry.path, .listed_bytes = entry.item->size_bytes, .base = file_only(old)};
-        const FilePlan plan = older_plan(backup, &job, arena);
-        counter_add(&backup->read_bytes, plan.read_bytes);
-        backup->record.files++;
-        backup->record.size_bytes += entry.item->size_bytes;
-    }
-}
-
-Err *backup_measure(Backup *backup)
-{
-    if (older_is_there(backup))
-        return plans_measure(backup);
-    AUTO(copy_done) Copy copy = {.backup = backup};
-    TRY(large_files_find(&copy));
-    backup->record.files = counter_get(&backup->progress->files_total);
-    backup->record.size_bytes = counter_get(&backup->progress->bytes_total);
-    counter_set(&backup->read_bytes, backup->record.size_bytes);
-    return NULL;
 }

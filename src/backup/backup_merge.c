@@ -98,6 +98,7 @@ Err *merge_find(const ManifestEntry **out, Merge *merge, const char *path, Arena
     int order = -1;
     while (!merge->is_end && (order = strcmp(merge->next.path, path)) < 0)
         TRY(merge_next(merge));
-    *out = !merge->is_end && order == 0 ? merge_entry_copy(&merge->next, arena) : NULL;
+    const bool is_file = !merge->is_end && order == 0 && merge->next.kind == MANIFEST_FILE;
+    *out = is_file ? merge_entry_copy(&merge->next, arena) : NULL;
     return NULL;
 }

@@ -22,7 +22,7 @@ MUST Err *merge_new(Merge **out, const Base *base, const KeyRoot *root);
 void merge_free(Merge **merge);
 /* The entry and all it points to, in the arena. */
 const ManifestEntry *merge_entry_copy(const ManifestEntry *entry, Arena *arena);
-/* The parent's entry for `path`, all of it in the arena; NULL when it has none. Paths must ascend. */
+/* The parent's file `path`, all of it in the arena; NULL when it has none. Paths must ascend. */
 MUST Err *merge_find(const ManifestEntry **out, Merge *merge, const char *path, Arena *arena);
 /* Lets the writer, before its first entry, refer to the parent's leaves; damage is told in the report. */
 void merge_serve(Merge *merge, ManifestWriter *writer, Report *report);

@@ -62,10 +62,13 @@ WalPlaces backup_wal_places(const Backup *backup, Repo *repo);
 
 /* Copies everything and writes the manifest; sets record.manifest_root, files and size_bytes. */
 MUST Err *backup_copy(Backup *backup);
-/* Only looks: sets record.files and size_bytes. */
-MUST Err *backup_measure(Backup *backup);
 /* Keeps what a pack writer has made. */
 void backup_packs_keep(Backup *backup, const PackWriter *packs);
+
+/* -- backup_measure.c: how much there is to do --------------------------------------------------------------------- */
+
+/* Only looks: sets record.files, record.size_bytes and read_bytes. */
+MUST Err *backup_measure(Backup *backup);
 
 /* -- backup_wal.c: the WAL that makes the copy consistent --------------------------------------------------------- */
 
