@@ -6,11 +6,7 @@
  * where the frames lie, what they leave at the begin of the object is the head. Opening usually takes two requests:
  * the last OPEN_READ_BYTES, then the head; a small object comes whole with the first.
  */
-#include "base/limits.h"
-#include "repo/container.h"
-#include "repo/container_layout.h"
-#include "repo/frame_pool.h"
-#include "store/mirror.h"
+#include "repo/container_priv.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,28 +14,7 @@
 /* The index of a pack of 2700 frames fits; larger ones cost a third request. */
 enum { OPEN_READ_BYTES = 64 * 1024 };
 
-#define NO_FRAME SIZE_MAX
-
-struct ContainerReader {
-    Store *store; /* of this copy */
-    char *key;
-    Copies copies;          /* those that may be asked when this one turns out bad */
-    ContainerReader *other; /* the one that was asked then */
-    ContainerInfo info;
-    char *name;
-    Buf last; /* while opening: the bytes of the object from `last_begin` on */
-    uint64_t last_begin;
-    Buf head;
-    Buf index;
-    FramePlace *frames; /* info.summary.frames of them */
-    uint64_t head_bytes, tail_offset, sha_offset;
-    Codec *codec;
-    Buf pending;      /* the first bytes of a frame that arrives in pieces */
-    uint8_t *plain;   /* the frame decoded last; room for the largest of this object */
-    size_t plain_for; /* its number, or NO_FRAME */
-};
-
-static ContainerReader *reader_new(Store *store, const char *key)
+ContainerReader *container_reader_new(Store *store, const char *key)
 {
     ContainerReader *const reader = mem_new(sizeof *reader);
     reader->store = store;
@@ -150,8 +125,7 @@ static Err *head_read(ContainerReader *reader, const ContainerTrailer *trailer, 
     return codec_new(&reader->codec, head.codec, codec_level_default(head.codec));
 }
 
-/* Everything about the object but its frames. reader->last holds the bytes from last_begin to the end. */
-static Err *reader_decode(ContainerReader *reader, const ContainerExpect *expect)
+Err *container_reader_decode(ContainerReader *reader, const ContainerExpect *expect)
 {
     const uint64_t object_bytes = reader->last_begin + reader->last.len;
     const size_t trailer_bytes = reader->last.len < TRAILER_BYTES ? reader->last.len : TRAILER_BYTES;
@@ -170,7 +144,7 @@ static Err *reader_decode(ContainerReader *reader, const ContainerExpect *expect
 /* One copy. */
 static Err *copy_open(ContainerReader **out, Store *store, const char *key, const ContainerExpect *expect)
 {
-    AUTO(container_close) ContainerReader *reader = reader_new(store, key);
+    AUTO(container_close) ContainerReader *reader = container_reader_new(store, key);
     ObjectInfo object;
     TRY(store_stat(&object, store, key));
     const uint64_t last_bytes = object.size_bytes < OPEN_READ_BYTES ? object.size_bytes : OPEN_READ_BYTES;
@@ -178,7 +152,7 @@ static Err *copy_open(ContainerReader **out, Store *store, const char *key, cons
     TRY(part_get(&last, reader, object.size_bytes - last_bytes, last_bytes));
     buf_swap(&last, &reader->last);
     reader->last_begin = object.size_bytes - last_bytes;
-    TRY(reader_decode(reader, expect));
+    TRY(container_reader_decode(reader, expect));
     buf_done(&reader->last);
     *out = TAKE(reader);
     return NULL;
@@ -278,16 +252,6 @@ static Err *frame_take(ContainerReader *reader, size_t number, Span stored)
     return NULL;
 }
 
-/* Takes the stored bytes of frames next..end-1, in pieces of any size, and pushes the plain bytes of [from, until) that
- * lie in them into `to`; NULL: only checks. */
-typedef struct FrameSink {
-    Sink sink;
-    ContainerReader *reader;
-    size_t next, end;
-    uint64_t from, until;
-    Sink *to;
-} FrameSink;
-
 /* Pushes what the frame in reader->plain has of [from, until). */
 static Err *plain_push(ContainerReader *reader, uint64_t from, uint64_t until, Sink *to)
 {
@@ -335,8 +299,7 @@ static Err *frame_sink_finish(Sink *base)
     return NULL;
 }
 
-/* It lives on the stack of its user. */
-static void frame_sink_free(Sink *base)
+void frame_sink_free(Sink *base)
 {
     (void)base;
 }
@@ -344,7 +307,7 @@ static void frame_sink_free(Sink *base)
 static const SinkOps frame_sink_ops = {
     .write = frame_sink_write, .finish = frame_sink_finish, .free = frame_sink_free};
 
-static FrameSink frame_sink(ContainerReader *reader, size_t first, size_t end, Sink *to)
+FrameSink frame_sink(ContainerReader *reader, size_t first, size_t end, Sink *to)
 {
     buf_clear(&reader->pending);
     return (FrameSink){.sink = {.ops = &frame_sink_ops},
@@ -404,158 +367,4 @@ Err *container_read(ContainerReader *reader, uint64_t offset, uint64_t size, Sin
             return err;
         TRY(other_open(reader, err));
     }
-}
-
-/* Takes the whole object: hashes what the SHA-256 covers and hands the frames on. */
-typedef struct WholeSink {
-    Sink sink;
-    FrameSink frames;
-    Sha256Stream *sha;
-    uint64_t at;
-} WholeSink;
-
-/* What `bytes`, which lie at `at`, have of [from, until). */
-static Span span_between(Span bytes, uint64_t at, uint64_t from, uint64_t until)
-{
-    const uint64_t end = at + bytes.len;
-    const uint64_t first = from > at ? from : at, last = until < end ? until : end;
-    return first < last ? span_cut(bytes, (size_t)(first - at), (size_t)(last - first)) : (Span){0};
-}
-
-static Err *whole_sink_write(Sink *base, Span bytes)
-{
-    WholeSink *const sink = (WholeSink *)base;
-    const ContainerReader *const reader = sink->frames.reader;
-    sha256_stream_add(sink->sha, span_between(bytes, sink->at, 0, reader->sha_offset));
-    const Span stored = span_between(bytes, sink->at, reader->head_bytes, reader->tail_offset);
-    sink->at += bytes.len;
-    return sink_write(&sink->frames.sink, stored);
-}
-
-static Err *sha_check(ContainerReader *reader, Sha256Stream *sha)
-{
-    const Sha256 computed = sha256_stream_end(sha);
-    if (!sha256_equal(&computed, &reader->info.summary.sha256))
-        return ERR(CORRUPT, "object %s has SHA-256 %s, its tail says %s", reader->key,
-                   sha256_text(&computed).text, sha256_text(&reader->info.summary.sha256).text);
-    return NULL;
-}
-
-static Err *whole_sink_finish(Sink *base)
-{
-    WholeSink *const sink = (WholeSink *)base;
-    TRY(sink_finish(&sink->frames.sink));
-    return sha_check(sink->frames.reader, sink->sha);
-}
-
-static const SinkOps whole_sink_ops = {
-    .write = whole_sink_write, .finish = whole_sink_finish, .free = frame_sink_free};
-
-static WholeSink whole_sink(ContainerReader *reader, Sha256Stream *sha, Sink *to)
-{
-    return (WholeSink){
-        .sink = {.ops = &whole_sink_ops},
-        .frames = frame_sink(reader, 0, reader->info.summary.frames, to),
-        .sha = sha,
-    };
-}
-
-Err *container_check(ContainerReader *reader, Sink *to)
-{
-    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
-    WholeSink whole = whole_sink(reader, sha, to);
-    TRY(store_get(reader->store, reader->key, RANGE_ALL, &whole.sink));
-    return sink_finish(&whole.sink);
-}
-
-Err *container_verify_bytes(Buf *facts, Span object, const ContainerExpect *expect)
-{
-    AUTO(container_close) ContainerReader *reader = reader_new(NULL, expect->name);
-    AUTO(sha256_stream_free) Sha256Stream *sha = sha256_stream_new();
-    buf_add(&reader->last, object.ptr, object.len);
-    reader->last_begin = 0;
-    TRY(reader_decode(reader, expect));
-    WholeSink whole = whole_sink(reader, sha, NULL);
-    TRY(sink_write(&whole.sink, object));
-    TRY(sink_finish(&whole.sink));
-    buf_add(facts, reader->info.facts.ptr, reader->info.facts.len);
-    return NULL;
-}
-
-Err *container_verify(ContainerSummary *out, Store *store, const char *key, const ContainerExpect *expect)
-{
-    AUTO(container_close) ContainerReader *reader = NULL;
-    TRY(container_open(&reader, store, key, expect));
-    TRY(container_check(reader, NULL));
-    *out = reader->info.summary;
-    return NULL;
-}
-
-typedef struct ShaWork {
-    ContainerReader *reader;
-    Sha256Stream *stream;
-} ShaWork;
-
-/* The SHA-256 of an object that is in reader->last as a whole. */
-static Err *sha_work(void *arg)
-{
-    const ShaWork *const work = arg;
-    sha256_stream_add(work->stream,
-                      span_cut(buf_span(&work->reader->last), 0, (size_t)work->reader->sha_offset));
-    return sha_check(work->reader, work->stream);
-}
-
-static Err *frames_land(Landing *to, ContainerReader *reader, int jobs)
-{
-    AUTO(sha256_stream_free) Sha256Stream *stream = sha256_stream_new();
-    ShaWork sha = {reader, stream};
-    TRY(land_begin(to, reader->info.summary.plain_bytes));
-    return frame_list_land(to, &(FrameReading){.key = reader->key,
-                                               .object = buf_span(&reader->last),
-                                               .codec = reader->info.codec,
-                                               .frames = reader->frames,
-                                               .count = reader->info.summary.frames,
-                                               .jobs = jobs,
-                                               .aside = sha_work,
-                                               .arg = &sha});
-}
-
-Err *container_land(Landing *to, Store *store, const char *key, const ContainerExpect *expect,
-                    ContainerLandOpts opts)
-{
-    AUTO(container_close) ContainerReader *reader = reader_new(store, key);
-    /* Stored bytes exceed the plain ones by head, tail and 1 part in 16 at most. */
-    const size_t stored_max = opts.limit_bytes + opts.limit_bytes / 16 + 2 * (size_t)CONTAINER_HEAD_MAX;
-    TRY(store_get_all(&reader->last, store, key, RANGE_ALL, stored_max));
-    reader->last_begin = 0;
-    TRY(reader_decode(reader, expect));
-    if (reader->info.summary.plain_bytes > opts.limit_bytes)
-        return ERR(LIMIT, "object %s has %lu plain bytes, at most %zu are read", key,
-                   (unsigned long)reader->info.summary.plain_bytes, opts.limit_bytes);
-    return frames_land(to, reader, opts.jobs);
-}
-
-static Err *copy_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
-                      size_t limit_bytes)
-{
-    BufLanding to = buf_landing(plain);
-    Err *const err =
-        container_land(&to.landing, store, key, expect, (ContainerLandOpts){.limit_bytes = limit_bytes});
-    if (err)
-        buf_cut(plain, to.before);
-    return err;
-}
-
-Err *container_load(Buf *plain, Store *store, const char *key, const ContainerExpect *expect,
-                    size_t limit_bytes)
-{
-    AUTO(copies_done) Copies copies = copies_of(store, key);
-    Store *copy;
-    while (copies_next(&copy, &copies)) {
-        Err *const err = copy_load(plain, copy, key, expect, limit_bytes);
-        if (!err)
-            return NULL;
-        copies_bad(&copies, err);
-    }
-    return copies_none(&copies);
 }
