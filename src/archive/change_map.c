@@ -227,7 +227,8 @@ static Err *border_cross(Walk *walk, const WalIndex *index, WalName name)
     return NULL;
 }
 
-/* Segments that a switch ended hold no part of their neighbours: only the names of records tell that these belong together. */
+/* Segments that a switch ended hold no part of their neighbours: only the names of records tell that these belong
+ * together. */
 static void chain_check(Walk *walk, const WalIndex *index, WalName name)
 {
     const Lsn prev = index->seams.first_prev;

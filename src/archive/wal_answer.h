@@ -13,10 +13,10 @@
  * is of a dead branch. Without a plan a segment is absent when neither its timeline nor a descendant has a later one, and
  * tails that reach past the point where a descendant branched off are REFUSED: which way recovery goes is not known.
  *
- * A segment that its server never finished is stored as tails (repo/wal_cover.h). It is handed out, with zeros behind, only
- * where WAL may end: in the segment with the end of the plan, in the parent's switch segment, and in what would else be
- * answered with absent. The whole segment wins in whatever repository it lies. A standby is never given tails: the
- * server puts what it is given in the place of what it has streamed, and that may reach further.
+ * A segment that its server never finished is stored as tails (repo/wal_cover.h). It is handed out, with zeros behind,
+ * only where WAL may end: in the segment with the end of the plan, in the parent's switch segment, and in what would
+ * else be answered with absent. The whole segment wins in whatever repository it lies. A standby is never given tails:
+ * the server puts what it is given in the place of what it has streamed, and that may reach further.
  */
 #pragma once
 

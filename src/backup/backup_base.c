@@ -101,8 +101,8 @@ static Err *packs_look(const char **fault, const Search *search, Repo *repo, con
     return NULL;
 }
 
-/* Fills in record and packs; `*fault` says why it is no parent, `*is_damage` whether for lack of objects. Damage is such a
- * reason, an absent store is an error. */
+/* Fills in record and packs; `*fault` says why it is no parent, `*is_damage` whether for lack of objects. Damage is
+ * such a reason, an absent store is an error. */
 static Err *candidate_look(Base *base, const char **fault, bool *is_damage, const Search *search,
                            BackupLabel label)
 {

@@ -25,7 +25,8 @@ enum {
     BATCH_BYTES_MAX = 4 * 1024 * 1024,   /* 10 ms of compression: little in a run, much for a hand-over */
     BATCH_ITEMS_MAX = 256,
     WINDOW_BATCHES = 64,
-    /* Pieces of files in the parent, 40 bytes each and as much again for what comes of them: of a file of 1 GB 131,072. */
+    /* Pieces of files in the parent, 40 bytes each and as much again for what comes of them: of a file of 1 GB
+     * 131,072. */
     BATCH_EXTENTS_MAX = 16 * 1024,
     WINDOW_EXTENTS_MAX = 256 * 1024,
 };

@@ -6,8 +6,8 @@
  *
  * Both are in path order, so one pass over the two tells of every file what the parent knows. Memory holds one leaf.
  *
- * A leaf of the parent's that no repository has whole is no reason for having no backup: from there on the parent tells of
- * nothing, so everything is stored again, and no leaf that was not read serves again.
+ * A leaf of the parent's that no repository has whole is no reason for having no backup: from there on the parent tells
+ * of nothing, so everything is stored again, and no leaf that was not read serves again.
  *
  * Threads: one.
  */

@@ -22,5 +22,6 @@ BackupLabel older_label(const Backup *backup);
 /* Chooses the packs of the parent that are left behind: backup->base->rewrite. AWAY. */
 MUST Err *rewrite_find(Backup *backup);
 
-/* What has to be read of a file. job->base, the file in the parent or NULL, becomes the file as it lies in older packs. */
+/* What has to be read of a file. job->base, the file in the parent or NULL, becomes the file as it lies in older
+ * packs. */
 FilePlan older_plan(const Backup *backup, FileJob *job, Arena *arena);

@@ -11,7 +11,8 @@
  * Interrupted backups count when they were begun after the newest backup that exists, on the timeline of this one. Their
  * blocks may be newer than their start, but not than the end of this backup, which recovery has to reach; that is certain
  * of a primary that goes on writing its own timeline and not of a standby, so a standby's backup begins anew. Pages that
- * looked damaged are read again. After a start of the server everything is compared: it may lead another life. A backup that is in fact still running on another host serves as well as a dead one.
+ * looked damaged are read again. After a start of the server everything is compared: it may lead another life. A backup
+ * that is in fact still running on another host serves as well as a dead one.
  *
  * Threads: found by one, then asked by one.
  */

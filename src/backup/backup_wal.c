@@ -12,7 +12,8 @@
 enum { WAL_LOOK_MS = 100 };
 /* How often during the copy. A checkpoint may remove a segment, but not within seconds of its end. */
 enum { WAL_WATCH_US = 1000000 };
-/* Segments before the start that are looked at until one is archived: more are behind only where archiving has stopped. */
+/* Segments before the start that are looked at until one is archived: more are behind only where archiving has
+ * stopped. */
 enum { RECOGNISE_MAX = 256 };
 
 /* In which repository is the object missing? NULL: in none. */

@@ -92,8 +92,8 @@ static inline uint64_t dec_u64(Dec *dec)
     return p ? get_u64(p) : 0;
 }
 
-/* An unsigned number in groups of seven bits, the low ones first; the highest bit of a byte says that more follow (LEB128).
- * One that does not fit 64 bits counts as a read past the end. */
+/* An unsigned number in groups of seven bits, the low ones first; the highest bit of a byte says that more follow
+ * (LEB128). One that does not fit 64 bits counts as a read past the end. */
 uint64_t dec_varint(Dec *dec);
 /* The next `size` bytes, borrowed; an empty span when there are fewer. */
 static inline Span dec_bytes(Dec *dec, size_t size)

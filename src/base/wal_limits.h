@@ -29,12 +29,12 @@
 #define WAL_INDEX_BYTES_MAX (128 * 1024 * 1024)
 /* Format: blocks that the index of one segment may list; a reference to a block takes more than 8 of its 1 GB. */
 #define WAL_INDEX_BLOCKS_MAX (128 * 1024 * 1024)
-/* Format: transactions of note in one segment, and acts of one of them. A segment has room for some 10,000 transactions that
- * change 128 rows each; a DROP SCHEMA drops thousands of tables, of which the first ones tell what it was. */
+/* Format: transactions of note in one segment, and acts of one of them. A segment has room for some 10,000 transactions
+ * that change 128 rows each; a DROP SCHEMA drops thousands of tables, of which the first ones tell what it was. */
 #define WAL_NOTES_MAX 65536
 #define WAL_ACTS_MAX  256
-/* Format: transactions, subtransactions too, that the index of a segment follows at once, about 200 bytes each: a loop with
- * an exception block opens hundreds of thousands. */
+/* Format: transactions, subtransactions too, that the index of a segment follows at once, about 200 bytes each: a loop
+ * with an exception block opens hundreds of thousands. */
 #define WAL_XACTS_OPEN_MAX 65536
 /* Format: transactions that may end in one segment, subtransactions too; each takes 4 bytes of its 1 GB at least. */
 #define WAL_INDEX_XACTS_MAX (256 * 1024 * 1024)

@@ -300,7 +300,8 @@ static Err *run_details(CommandCall *call, const ClusterOptions *cluster, const 
     return NULL;
 }
 
-/* Roles of the server and files of pg_wal are its owner's: as root we would be told less. Another user's rights must do. */
+/* Roles of the server and files of pg_wal are its owner's: as root we would be told less. Another user's rights must
+ * do. */
 static void fresh_measure(Freshness *out, const FreshnessAsk *ask, Arena *arena)
 {
     AUTO(user_loan_end) UserLoan loan = {0};

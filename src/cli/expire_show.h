@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  * Copyright (c) 2026, the pgstrata authors */
 
-/* cli/expire_show.h - what an expiry did, or would do, for people and as JSON; names and types are promised by OUTPUT_SCHEMA */
+/* cli/expire_show.h - what an expiry did, or would do, for people and as JSON; names and types are promised by
+ * OUTPUT_SCHEMA */
 #pragma once
 
 #include "cli/command.h"

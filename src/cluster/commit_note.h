@@ -34,7 +34,8 @@ typedef struct CommitNotes {
     size_t count;
 } CommitNotes;
 
-/* Durable on return; without a `state_dir` (NULL) nothing is kept. REFUSED when the repository's id cannot be a folder's name. */
+/* Durable on return; without a `state_dir` (NULL) nothing is kept. REFUSED when the repository's id cannot be a
+ * folder's name. */
 MUST Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note);
 
 /* The notes about one cluster in this repository; none without a `state_dir` (NULL). A note that cannot be read is a
@@ -48,8 +49,8 @@ const CommitNote *commit_note_find(const CommitNotes *notes, uint32_t generation
 /* Forgets the backup, durably; without a `state_dir` or a note nothing. */
 MUST Err *commit_note_remove(const char *state_dir, const Repo *repo, const KeyRoot *root, BackupLabel label);
 
-/* Cheaply, whatever their number: are all commits there by name, and is the newest as it was written? The notes were loaded
- * before. Errors as commit_note_check(). */
+/* Cheaply, whatever their number: are all commits there by name, and is the newest as it was written? The notes were
+ * loaded before. Errors as commit_note_check(). */
 MUST Err *commit_notes_check(const CommitNotes *notes, Repo *repo);
 
 /* Is the commit in the repository as it was written? CORRUPT: it is gone, or it is another; else why it could not be

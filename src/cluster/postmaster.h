@@ -34,8 +34,8 @@ typedef enum PostmasterTrace {
 /* `*out_pid` is the number that the file begins with, 0 without one. `data_directory` is without symbolic links. */
 MUST Err *postmaster_trace(PostmasterTrace *out, int64_t *out_pid, const char *data_directory);
 
-/* A process of PostgreSQL that still works in `data_directory` (without symbolic links) although its postmaster is gone; 0
- * when there is none that we may see. */
+/* A process of PostgreSQL that still works in `data_directory` (without symbolic links) although its postmaster is
+ * gone; 0 when there is none that we may see. */
 MUST Err *postmaster_orphan_find(int64_t *out_pid, const char *data_directory);
 
 /* All that we may look at, by data directory. Texts and array live in the arena. */

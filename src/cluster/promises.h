@@ -23,7 +23,8 @@ typedef struct Promises {
 
 #define PROMISES_DEFAULT "pitr 7d, daily 7, weekly 4"
 
-/* How old the newest backup may become before the shortest promise is in danger: its period and half of it, a day at most. */
+/* How old the newest backup may become before the shortest promise is in danger: its period and half of it, a day at
+ * most. */
 int64_t promises_backup_age_max_us(const Promises *promises);
 
 /* USAGE names the word that is wrong. Lengths of time are in h, d or w. */

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "repo/repo.h"
 
-/* In the arena; nothing is made. REFUSED when the repository's id, which comes from outside, cannot be a folder's name. */
+/* In the arena; nothing is made. REFUSED when the repository's id, which comes from outside, cannot be a folder's
+ * name. */
 MUST Err *state_folder_of(const char **out, const char *state_dir, const char *what, const Repo *repo,
                           Arena *arena);

@@ -233,8 +233,8 @@ static void gaps_check(Check *check, const Info *info)
         check_good(check, "gaps", "%s", info->gap_count ? "none behind a backup" : "none");
 }
 
-/* What this host committed is still there: the only way to know that a commit was lost. Whether the older ones are as they
- * were written is verify's to say. */
+/* What this host committed is still there: the only way to know that a commit was lost. Whether the older ones are as
+ * they were written is verify's to say. */
 static void commits_check(Check *check)
 {
     size_t count = 0;

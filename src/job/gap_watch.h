@@ -38,5 +38,6 @@ typedef struct GapMemory {
 MUST Err *gap_watch(const InfoGap *const **out, size_t *count, const Info *info, const GapMemory *memory,
                     Arena *arena);
 
-/* Looks at each repository of the cluster and warns of each new gap. Never fails: one that cannot be looked at is a note. */
+/* Looks at each repository of the cluster and warns of each new gap. Never fails: one that cannot be looked at is a
+ * note. */
 void gap_watch_tell(const ClusterOptions *cluster, Report *report);

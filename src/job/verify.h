@@ -14,8 +14,8 @@
  * Pages of relations are checked as their backup checked them: one that it listed as bad, or that replay writes again, is
  * no damage; a bad page that it did not tell of is, and the object that holds it is whole.
  *
- * A repository in which nothing can be wrong because nothing is there is not good: one without an object of the cluster is
- * CORRUPT (who configured it expected some), one whose newest generation has no committed backup is GAP.
+ * A repository in which nothing can be wrong because nothing is there is not good: one without an object of the cluster
+ * is CORRUPT (who configured it expected some), one whose newest generation has no committed backup is GAP.
  *
  * A backup that was begun and not committed is no damage, nor is the end of the archive: whether newer objects were lost
  * only the host that wrote them can know. Where this is that host, its notes of commits (cluster/commit_note.h) are held
@@ -62,7 +62,8 @@ typedef struct VerifyBackup {
     uint32_t generation;
     BackupLabel label;
     VerifyState state;
-    /* Of a good one: every moment between these can be reached, with WAL that is there and, as far as it was read, good. */
+    /* Of a good one: every moment between these can be reached, with WAL that is there and, as far as it was read,
+     * good. */
     Lsn from_lsn, to_lsn;
     Instant from_time, to_time;
 } VerifyBackup;

@@ -14,7 +14,7 @@
  * Invariants
  *   1. A reader hands out no byte that it has not checked: head and index against the trailer, frames against the index.
  *   2. An object under another object's key is CORRUPT: the head carries the name.
- *   3. container_load(), container_land() and container_verify() also compare the SHA-256 of the whole: no flipped bit gets past them.
+ *   3. container_load(), container_land() and container_verify() also compare the SHA-256 of all: no flipped bit passes.
  *   4. Of a store with several copies (store/mirror.h) container_open(), container_read() and container_load() take the
  *      first good one, and go on with the next where one is bad.
  *
@@ -85,7 +85,7 @@ MUST Err *container_frame_ready(ContainerWriter *writer, Span stored, const Fram
 /* So far: the stored bytes up to the last frame and the plain bytes. */
 uint64_t container_stored_bytes(const ContainerWriter *writer);
 uint64_t container_plain_bytes(const ContainerWriter *writer);
-/* Adds a section to the index; at any time, in ascending order of type. LIMIT: the index would exceed CONTAINER_INDEX_MAX. */
+/* Adds a section to the index; at any time, in ascending order of type. LIMIT: beyond CONTAINER_INDEX_MAX. */
 MUST Err *container_section(ContainerWriter *writer, SectionType type, Span bytes);
 /* Writes the tail. The caller then commits what `to` leads to. */
 MUST Err *container_finish(ContainerSummary *out, ContainerWriter *writer);

@@ -5,9 +5,9 @@
  * repo/container_mend.h - a damaged object, put right from what is left of it
  *
  * The parts of a container prove each other: the trailer has the hashes of head and index, the index those of the
- * frames, the SHA-256 covers all but itself and the trailer. So where one part is damaged, it can be computed anew from the
- * others, and whether the result is right is proven by hashes that were not touched: head (without facts), tail header, SHA-256,
- * trailer, and an index that has nothing but the list of frames. Damaged frames cannot be mended.
+ * frames, the SHA-256 covers all but itself and the trailer. So where one part is damaged, it can be computed anew from
+ * the others, and whether the result is right is proven by hashes that were not touched: head (without facts), tail
+ * header, SHA-256, trailer, and an index that has nothing but the list of frames. Damaged frames cannot be mended.
  *
  * Invariants
  *   1. What is given out as mended passes every check of a reader and has the plain bytes that were written; of packs and

@@ -21,7 +21,8 @@
  * From 3 on a later condemnation of the parent does no harm: packs stay for as long as a `begin` names their label.
  *
  * Invariants
- *   1. A decision that cannot be read counts both as a pin (nothing is removed) and as a condemnation (nobody draws on it).
+ *   1. A decision that cannot be read counts both as a pin (nothing is removed) and as a condemnation (nobody draws on
+ *      it).
  *   2. `stored` is the store's time; what a writer believes of the time is for people only.
  *
  * Format: repo/FORMAT.md, "Holds".
@@ -102,8 +103,8 @@ MUST Err *hold_forget(Repo *repo, const KeyRoot *root, BackupLabel label);
 MUST Err *hold_gone_write(Repo *repo, const KeyRoot *root, BackupLabel label);
 MUST Err *hold_is_gone(bool *out, Repo *repo, const KeyRoot *root, BackupLabel label);
 
-/* What time it is for the store: of an object that is written and removed again. One that a crash leaves is removed by the
- * next hold_clock_read(). */
+/* What time it is for the store: of an object that is written and removed again. One that a crash leaves is removed by
+ * the next hold_clock_read(). */
 MUST Err *hold_clock_read(Instant *out, Repo *repo, const KeyRoot *root);
 
 /* -- hold_draw.c: for who makes a backup ------------------------------------------------------------------------- */

@@ -54,7 +54,8 @@ Key key_wal(const KeyRoot *root, WalName name);
 Key key_wal_partial_other(const KeyRoot *root, WalName name, const Hash128 *hash);
 /* "…/000000010000000000000003.00000000-0001A2F8.tail" */
 Key key_wal_tail(const KeyRoot *root, const WalTail *tail);
-/* "…/000000010000000000000003.": with it begins whatever is stored of a segment, its tails sorted by `from`, then `to`. */
+/* "…/000000010000000000000003.": with it begins whatever is stored of a segment, its tails sorted by `from`, then
+ * `to`. */
 Key key_wal_stem(const KeyRoot *root, WalName name);
 Key key_wal_prefix(const KeyRoot *root, Timeline timeline); /* "…/wal/00000001/" */
 Key key_wal_root(const KeyRoot *root);                      /* "…/wal/" */
@@ -74,8 +75,8 @@ Key key_hold_stem(const KeyRoot *root, const char *folder, const char *name);
 Key key_hold_clock(const KeyRoot *root, uint64_t random);  /* "…/hold/clock/0123456789abcdef" */
 Key key_hold_gone(const KeyRoot *root, BackupLabel label); /* "…/hold/gone/20261121-083000F" */
 
-/* Where the damaged object `key` of this generation is set aside: "…/quarantine/backup/…/pack-000001.01234567", the digits
- * those of the hash of its bytes. With a `hash` of NULL what all of that key begin with. */
+/* Where the damaged object `key` of this generation is set aside: "…/quarantine/backup/…/pack-000001.01234567", the
+ * digits those of the hash of its bytes. With a `hash` of NULL what all of that key begin with. */
 Key key_quarantine(const KeyRoot *root, const char *key, const Hash128 *hash);
 /* "…/quarantine/" */
 Key key_quarantine_prefix(const KeyRoot *root);

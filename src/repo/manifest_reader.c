@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the pgstrata authors */
 
 /*
- * The root is read whole and its lines become ManifestLeafs; leaves are loaded one at a time. Everything is checked against
- * what the root announced: the leaf's hash, its first and last path, its lines, and at the end the totals.
+ * The root is read whole and its lines become ManifestLeafs; leaves are loaded one at a time. Everything is checked
+ * against what the root announced: the leaf's hash, its first and last path, its lines, and at the end the totals.
  */
 #include "repo/manifest_priv.h"
 

@@ -58,7 +58,8 @@ typedef struct PackWriter PackWriter;
 
 MUST Err *pack_writer_new(PackWriter **out, const PackWriterSpec *spec);
 /* Adds 1 to FRAME_PLAIN_MAX bytes. Bytes that continue those of the call before (same path, next offset) extend its
- * run, unless one of both is damaged: the rest of a file is not distrusted with its damaged pages. Pages of zeros are not given to a pack: the manifest knows them. LIMIT: no pack number is left. */
+ * run, unless one of both is damaged: the rest of a file is not distrusted with its damaged pages. Pages of zeros are
+ * not given to a pack: the manifest knows them. LIMIT: no pack number is left. */
 MUST Err *pack_add(PackPlace *out, PackWriter *writer, const PackRun *run, Span bytes);
 /* Makes the last pack durable. The writer is empty then and may go on. */
 MUST Err *pack_finish(PackWriter *writer);
@@ -77,7 +78,8 @@ void pack_close(PackReader **reader);
 ContainerReader *pack_container(PackReader *reader);
 
 /* The hashes of `count` blocks in a row, the first of which begins at plain offset `offset`; all of them are whole but
- * the last, which may end its run. CORRUPT when the pack has no such blocks. Compare with hash64_of(page, pack_seed(reader)). */
+ * the last, which may end its run. CORRUPT when the pack has no such blocks. Compare with hash64_of(page,
+ * pack_seed(reader)). */
 MUST Err *pack_page_hashes(uint64_t *out, const PackReader *reader, uint64_t offset, size_t count);
 uint64_t pack_seed(const PackReader *reader);
 

@@ -9,8 +9,8 @@
  * whole pack with a bad page is as its backup wrote it, and no other copy is better.
  *
  * Which pages were fine is the backup's to say: one with an LSN from the backup's start on may be torn, because replay
- * writes it again (pg/page.h); those that the backup has listed as bad, or whose run it has marked as damaged, are known to its owner. Where the rules are not
- * known (a backup that was never committed), pages are not judged.
+ * writes it again (pg/page.h); those that the backup has listed as bad, or whose run it has marked as damaged, are
+ * known to its owner. Where the rules are not known (a backup that was never committed), pages are not judged.
  */
 #pragma once
 

@@ -5,9 +5,9 @@
  * repo/wal_index.h - the sections that tell what a stored WAL segment holds
  *
  * The index of a WAL object carries typed sections beside the frames (SECTION_WAL_… of container.h): the summary
- * (pg/wal_summary.h as bytes), the changed blocks (pg/wal_changes.h), the activity (pg/wal_activity.h) and the seams, which let neighbours be joined without
- * reading their frames. Whoever does not know a section passes it over; a kind of event that is not known counts as
- * dropped, so that a reader knows it has to look at the records.
+ * (pg/wal_summary.h as bytes), the changed blocks (pg/wal_changes.h), the activity (pg/wal_activity.h) and the seams,
+ * which let neighbours be joined without reading their frames. Whoever does not know a section passes it over; a kind
+ * of event that is not known counts as dropped, so that a reader knows it has to look at the records.
  *
  * Format: repo/FORMAT.md, "WAL index".
  */
@@ -67,8 +67,8 @@ typedef struct WalIndexer WalIndexer;
 /* `head` begins the segment. CORRUPT when its first page is no WAL. */
 MUST Err *wal_indexer_new(WalIndexer **out, Span head);
 void wal_indexer_free(WalIndexer **indexer);
-/* The next piece: whole pages; a last one that ends inside a page is filled up with zeros. What lies behind the end of WAL is
- * no error. */
+/* The next piece: whole pages; a last one that ends inside a page is filled up with zeros. What lies behind the end of
+ * WAL is no error. */
 MUST Err *wal_indexer_push(WalIndexer *indexer, Span piece);
 /* Only wal_indexer_free() may follow. */
 void wal_indexer_finish(WalSections *out, WalIndexer *indexer);

@@ -17,8 +17,8 @@ void wal_runs_encode(Buf *out, const NumberSet *set);
 /* Adds to `set`. CORRUPT also when it would hold more than `*left` numbers; they are taken off. */
 MUST Err *wal_runs_decode(NumberSet *set, uint64_t *left, Dec *dec);
 
-/* A file, shorter when it is *near*: in the database and tablespace of the one before. Whether it is takes a bit elsewhere.
- * Near files must come ascending. */
+/* A file, shorter when it is *near*: in the database and tablespace of the one before. Whether it is takes a bit
+ * elsewhere. Near files must come ascending. */
 bool wal_file_is_near(RelFile file, RelFile before);
 void wal_file_encode(Buf *out, RelFile file, RelFile before);
 /* `*file` holds the one before. */

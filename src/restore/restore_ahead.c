@@ -3,8 +3,8 @@
 
 /*
  * The newest commits lie in a pg_wal before they lie in the archive. Where that pg_wal is restored over, it is salvaged
- * first, so the look counts it in. Where the restore goes elsewhere, nothing of it is taken, and whoever asks for a moment
- * that only it holds is told.
+ * first, so the look counts it in. Where the restore goes elsewhere, nothing of it is taken, and whoever asks for a
+ * moment that only it holds is told.
  */
 #include "base/text.h"
 #include "cluster/cluster.h"

@@ -9,8 +9,8 @@
  * condemned anew before the first file is touched, so that a whole grace lies ahead. Both are numbered words about one
  * subject: of a removal and a restore that meet, one finds the number taken and looks again.
  *
- * Restoring comes first: decisions that cannot be read or written stop nothing, they are told of. What one repository gives
- * up another one may keep; only what goes from all of them is told.
+ * Restoring comes first: decisions that cannot be read or written stop nothing, they are told of. What one repository
+ * gives up another one may keep; only what goes from all of them is told.
  */
 #pragma once
 
@@ -18,8 +18,8 @@
 
 typedef struct RestoreHolds RestoreHolds;
 
-/* What was decided in every repository that restore->from has. What cannot be read is in the report and counts as if nothing
- * was decided. CANCELED. */
+/* What was decided in every repository that restore->from has. What cannot be read is in the report and counts as if
+ * nothing was decided. CANCELED. */
 MUST Err *restore_holds_read(Restore *restore);
 
 /* Is it being removed, or gone by now, wherever it was? Never with is_forced. Nothing was read: no. */
@@ -31,6 +31,6 @@ const char *restore_hold_where(const Restore *restore, BackupLabel label);
 MUST Err *restore_hold_tell(Restore *restore);
 /* The last look before anything is restored over. REFUSED: the backup is being removed. */
 MUST Err *restore_hold_renew(Restore *restore);
-/* Something of the chosen backup was not there, or not as it must be: REFUSED where the backup goes at this moment, else `err`
- * itself. Consumes it. */
+/* Something of the chosen backup was not there, or not as it must be: REFUSED where the backup goes at this moment,
+ * else `err` itself. Consumes it. */
 MUST Err *restore_hold_explain(Restore *restore, Err *err);

@@ -5,8 +5,8 @@
  * Is there room for it? A copy that fills its disk half way would have cost the old data directory for nothing.
  *
  * Mostly the size of all files says yes. Only where it does not, the manifest is asked how much of that is stored (blocks
- * of zeros take no room) and where it goes, and what is restored over is counted as room. WAL that recovery fetches is not
- * counted: what is refused here could not have ended well.
+ * of zeros take no room) and where it goes, and what is restored over is counted as room. WAL that recovery fetches is
+ * not counted: what is refused here could not have ended well.
  */
 #include "base/text.h"
 #include "restore/restore_manifest.h"

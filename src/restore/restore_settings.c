@@ -343,7 +343,8 @@ Err *restore_settings_write(Restore *restore, Span control)
     TRY(plan_write(&writing));
     if (restore->place.role == PLAN_STANDBY)
         return file_put(&writing, "standby.signal", (Span){0});
-    /* The backup of a stopped server without any WAL behind it starts from its own pg_wal; there is nothing to recover. */
+    /* The backup of a stopped server without any WAL behind it starts from its own pg_wal; there is nothing to
+     * recover. */
     return restore->way.target.kind == WAL_TARGET_END ? NULL
                                                       : file_put(&writing, "recovery.signal", (Span){0});
 }

@@ -4,9 +4,9 @@
 /*
  * Starts the restored server and asks it what it has reached: the answer is the server's, not ours.
  *
- * Recovery can take hours: what is bounded is not its length but its silence. As long as replay moves on we wait. A server
- * that ends on the way, or stands still, has not restored what was asked for: that is an error. One that runs and does not
- * let us ask may have: that is a warning.
+ * Recovery can take hours: what is bounded is not its length but its silence. As long as replay moves on we wait. A
+ * server that ends on the way, or stands still, has not restored what was asked for: that is an error. One that runs
+ * and does not let us ask may have: that is a warning.
  */
 #include "base/text.h"
 #include "db/connection.h"

@@ -71,8 +71,8 @@ static int newest_first(const void *a, const void *b)
     return strcmp(y->label.text, x->label.text); /* of a server that was stopped all the time */
 }
 
-/* A backup that cannot be read does not stand in the way of another. `*damage` is the last of them. One that has gone since
- * the listing is passed over like one that goes. */
+/* A backup that cannot be read does not stand in the way of another. `*damage` is the last of them. One that has gone
+ * since the listing is passed over like one that goes. */
 static Err *record_load(Seek *seek, Err **damage, BackupLabel label)
 {
     const Restore *const restore = seek->restore;

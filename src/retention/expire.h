@@ -9,10 +9,11 @@
  * removed: the commit first. Packs stay for as long as a backup draws on them or one that has begun may; WAL as long as a
  * promise or a backup wants it, and a grace longer. History files and branch records stay for ever.
  *
- * It may be broken off at any point and run several times at once, on several hosts, beside backups: repo/hold.h says why.
+ * It may be broken off at any point and run several times at once, on several hosts, beside backups: repo/hold.h says
+ * why.
  *
- * Errors: CANCELED; USAGE, NOT_FOUND, REFUSED for what was asked by hand. That a repository does not answer, or holds what
- * cannot be read, is a fault in the report; the others are looked after.
+ * Errors: CANCELED; USAGE, NOT_FOUND, REFUSED for what was asked by hand. That a repository does not answer, or holds
+ * what cannot be read, is a fault in the report; the others are looked after.
  *
  * Ownership: the result lives in the arena.
  */

@@ -38,7 +38,8 @@ static bool is_others_rule(const Expiry *expiry, const Hold *fate)
            !text_equal(fate->host, expiry->host);
 }
 
-/* Of hosts with different promises the more careful one wins: what it took back is condemned again by itself, or by hand. */
+/* Of hosts with different promises the more careful one wins: what it took back is condemned again by itself, or by
+ * hand. */
 static bool is_others_wish(const Expiry *expiry, const StockBackup *backup)
 {
     return hold_says(backup->fate, HOLD_REPRIEVED) && is_others_rule(expiry, backup->fate) &&

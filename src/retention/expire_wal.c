@@ -232,8 +232,8 @@ static bool said_join(WalSweep *sweep, const WalWantedList *said)
     return is_said;
 }
 
-/* Written down unless that was done a moment ago, by whomever. A host that wants more says so at once, with what the other
- * one wanted, so that hosts which run one behind the other do not fill the repository with records. */
+/* Written down unless that was done a moment ago, by whomever. A host that wants more says so at once, with what the
+ * other one wanted, so that hosts which run one behind the other do not fill the repository with records. */
 static Err *record_write(WalSweep *sweep)
 {
     Expiry *const expiry = sweep->expiry;

@@ -19,8 +19,8 @@ typedef struct PinAsk {
     HoldWord word;    /* HOLD_PINNED or HOLD_UNPINNED */
 } PinAsk;
 
-/* USAGE: no label. NOT_FOUND: no repository has such a backup. REFUSED: it is being removed at this moment. Saying it twice
- * is fine. */
+/* USAGE: no label. NOT_FOUND: no repository has such a backup. REFUSED: it is being removed at this moment. Saying it
+ * twice is fine. */
 MUST Err *pin_say(const PinAsk *ask);
 /* The same for repositories that are open. */
 MUST Err *pin_say_in(RepoSet *set, const PinAsk *ask);

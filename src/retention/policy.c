@@ -171,8 +171,8 @@ static Instant time_by(Clock clock, const Place *place)
     }
 }
 
-/* The last one of each of the newest `wanted` periods. Where the clock was set back between two backups, the older one may
- * be of another period whatever it shows: it stays too, and takes no other period's place. */
+/* The last one of each of the newest `wanted` periods. Where the clock was set back between two backups, the older one
+ * may be of another period whatever it shows: it stays too, and takes no other period's place. */
 static void periods_keep(Judging *judging, PolicyReason reason, uint32_t wanted, Clock clock,
                          bool with_broken)
 {

@@ -12,9 +12,9 @@
  *   latest     no reading of this backup or of an earlier one is after it
  *
  * Where all clocks were right the two are the same moment. Where they are not, a promise for days, weeks, months or years
- * keeps what it would keep by either, and by each of the clocks alone. And a backup opens the window of `pitr` only when it
- * certainly is old enough: a reading from the future says nothing, nor does one that is before an earlier backup's; then it
- * is only certain that the backup is not younger than the next one.
+ * keeps what it would keep by either, and by each of the clocks alone. And a backup opens the window of `pitr` only
+ * when it certainly is old enough: a reading from the future says nothing, nor does one that is before an earlier
+ * backup's; then it is only certain that the backup is not younger than the next one.
  *
  * Invariants
  *   1. The newest good backup of the production branch stays, whatever is promised, and all WAL from its start on.

@@ -7,8 +7,9 @@
  * Decisions are read first, names after them, content last: a backup that begins while we look was begun after every
  * decision that we know of, and finds them.
  *
- * Fail closed: what cannot be read may draw on anything. `fault` says so, and then nothing that others could need is removed.
- * Where only a line of descent cannot be read, `line_fault` does: WAL stays then, and the backups of that line; packs may go.
+ * Fail closed: what cannot be read may draw on anything. `fault` says so, and then nothing that others could need is
+ * removed. Where only a line of descent cannot be read, `line_fault` does: WAL stays then, and the backups of that
+ * line; packs may go.
  *
  * Ownership: everything lives in the arena given to stock_take().
  */
@@ -43,8 +44,8 @@ typedef struct Stock {
     size_t count;
     WalArchive archive;
     Lineage production; /* without parts when no timeline is rightful */
-    /* The lines of all other timelines of which anything is known and that were not given up; of an ancestor of production,
-     * that is what it went on to write. */
+    /* The lines of all other timelines of which anything is known and that were not given up; of an ancestor of
+     * production, that is what it went on to write. */
     const Lineage *others;
     size_t other_count;
     const char *line_fault; /* which line of descent cannot be read; NULL: all can. Of it any WAL may be */

@@ -5,9 +5,10 @@
  * store/store.h - one object store: a folder, a bucket, a container
  *
  * Keys are relative, '/'-separated, at most STORE_KEY_MAX bytes, made of [A-Za-z0-9._-] and '/', with no part that is
- * empty or begins with '.'; a key is never also the folder of another ("a" and "a/b"). Objects are written once, whole: they are invisible until their commit, and durable after it. Nothing is
- * ever overwritten; a put on an existing key is EXISTS and changes nothing (with STORE_ATOMIC_CREATE atomically, at
- * the commit; without, by a look before). Callers ask `caps`, never the driver's name.
+ * empty or begins with '.'; a key is never also the folder of another ("a" and "a/b"). Objects are written once, whole:
+ * they are invisible until their commit, and durable after it. Nothing is ever overwritten; a put on an existing key is
+ * EXISTS and changes nothing (with STORE_ATOMIC_CREATE atomically, at the commit; without, by a look before). Callers
+ * ask `caps`, never the driver's name.
  *
  * Errors a caller may test for: NOT_FOUND (this object), EXISTS; AWAY is worth a retry and is what the retry wrapper
  * repeats; DENIED, LIMIT (full, quota) and IO are final. A store whose root is missing answers AWAY with a hint, never
