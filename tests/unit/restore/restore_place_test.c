@@ -51,17 +51,31 @@ static void backup(const Ground *ground)
     ASSERT_OK(stopped_cluster_backup(&made, &ground->cluster, NULL));
 }
 
-/* `to_dir` NULL: in place. */
-static Err *restore(Ground *ground, const char *to_dir)
+/* With a backup of the cluster as it is now. */
+static void ground_begin_stored(Ground *ground)
+{
+    ground_begin(ground);
+    backup(ground);
+}
+
+/* `to_dir` NULL: in place. `map` NULL: every tablespace where it was. */
+static Err *restore_mapped(Ground *ground, const char *to_dir, const RestoreTablespace *map)
 {
     Progress progress = {.phase = ""};
     RestoreResult result;
     const RestoreOptions options = {.target_text = "the latest",
                                     .to_dir = to_dir,
+                                    .tablespaces = map,
+                                    .tablespace_count = map != NULL,
                                     .restore_command = "false",
                                     .delta = true,
                                     .progress = &progress};
     return restore_run(&result, &ground->cluster.options, &options, &ground->report, ground->arena);
+}
+
+static Err *restore(Ground *ground, const char *to_dir)
+{
+    return restore_mapped(ground, to_dir, NULL);
 }
 
 static void file_put(const char *folder, const char *path, const char *text)
@@ -156,8 +170,7 @@ static void test_restore__empties_a_later_tablespace_of_the_server_s_files_alone
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     const char *const version = version_folder(&ground);
     file_put(ground.outside, arena_textf(ground.arena, "%s/5/1259", version), "a page of the old future");
     file_put(ground.outside, "PG_14_202107181/5/1259", "another server's");
@@ -175,8 +188,7 @@ static void test_restore__moves_a_later_tablespace_of_an_unreadable_folder_aside
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     const char *const version = version_folder(&ground);
     file_put(ground.outside, arena_textf(ground.arena, "%s/5/1259", version), "somebody's page");
     link_put(ground.cluster.data, "pg_tblspc/16500", ground.outside);
@@ -193,8 +205,7 @@ static void test_restore__of_a_copy_touches_no_later_tablespace(void **state)
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     const char *const page = arena_textf(ground.arena, "%s/5/1259", version_folder(&ground));
     file_put(ground.outside, page, "production's page");
     copy_begin(&ground);
@@ -216,18 +227,8 @@ static void test_restore__of_a_copy_writes_into_no_tablespace_of_production(void
     backup(&ground);
     copy_begin(&ground);
     link_put(ground.copy, "pg_tblspc/16500", ground.outside);
-    Progress progress = {.phase = ""};
-    RestoreResult result;
     const RestoreTablespace map = {.oid = {16500}, .folder = ground.outside};
-    const RestoreOptions options = {.target_text = "the latest",
-                                    .to_dir = ground.copy,
-                                    .tablespaces = &map,
-                                    .tablespace_count = 1,
-                                    .restore_command = "false",
-                                    .delta = true,
-                                    .progress = &progress};
-    ASSERT_ERR_TEXT(REFUSED, "tablespace 16500 would go to",
-                    restore_run(&result, &ground.cluster.options, &options, &ground.report, ground.arena));
+    ASSERT_ERR_TEXT(REFUSED, "tablespace 16500 would go to", restore_mapped(&ground, ground.copy, &map));
     assert_true(is_there(ground.outside, page));
 }
 
@@ -236,8 +237,7 @@ static void test_restore__of_a_copy_keeps_no_link_for_its_wal(void **state)
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     file_put(ground.outside, "0000000300000000000000FF", "production's newest");
     copy_begin(&ground);
     link_put(ground.copy, "pg_wal", ground.outside);
@@ -271,8 +271,7 @@ static void test_restore__of_a_copy_salvages_nothing(void **state)
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     copy_begin(&ground);
     file_put(ground.copy, "pg_wal/00000003.history", "1\t0/100000\tx\n2\t0/200000\tx\n");
     file_put(ground.copy, "pg_wal/00000003000000000000000C", "not production's");
@@ -313,8 +312,7 @@ static void test_restore__salvages_a_branch_that_the_archive_does_not_know(void 
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     const char *const data = ground.cluster.data;
     file_put(data, "pg_wal/00000003.history", "1\t0/100000\tx\n2\t0/200000\tx\n");
     file_put(data, "pg_wal/00000004.history", "1\t0/100000\tx\n2\t0/200000\tx\n3\t0/F000000\tx\n");
@@ -331,8 +329,7 @@ static void test_restore__moves_wal_of_an_alien_branch_aside(void **state)
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     const char *const data = ground.cluster.data;
     file_put(data, "pg_wal/00000007.history", "6\t0/200000\tx\n");
     file_put(data, "pg_wal/000000070000000000000001", "work");
@@ -353,8 +350,7 @@ static void test_restore__moves_alien_wal_aside_through_a_link(void **state)
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     ASSERT_OK(folder_remove_all(path_join(ground.cluster.data, "pg_wal", ground.arena)));
     link_put(ground.cluster.data, "pg_wal", ground.outside);
     file_put(ground.outside, "000000070000000000000001", "work");
@@ -370,8 +366,7 @@ static void test_restore__in_place_keeps_the_link_for_its_wal(void **state)
 {
     (void)state;
     AUTO(ground_done) Ground ground = {0};
-    ground_begin(&ground);
-    backup(&ground);
+    ground_begin_stored(&ground);
     ASSERT_OK(folder_remove_all(path_join(ground.cluster.data, "pg_wal", ground.arena)));
     link_put(ground.cluster.data, "pg_wal", ground.outside);
     ASSERT_OK(restore(&ground, NULL));
