@@ -68,6 +68,11 @@ json_t *output_json_text(const char *text)
     return json_string(buf_text(&escaped));
 }
 
+void output_json_count(json_t *to, const char *name, uint64_t count)
+{
+    json_object_set_new(to, name, json_integer(count < INT64_MAX ? (json_int_t)count : INT64_MAX));
+}
+
 /* Whole messages in one write, so that threads do not mix their lines. */
 static void message_print(const Buf *message)
 {

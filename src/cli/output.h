@@ -47,6 +47,8 @@ MUST Err *output_end(Output *output);
 
 /* A text as JSON, whatever its bytes. */
 MUST json_t *output_json_text(const char *text);
+/* A count that may come from a damaged object; JSON's integers end at 63 bits. */
+void output_json_count(json_t *to, const char *name, uint64_t count);
 
 /* From here on log lines from `lowest` on are printed on standard error. */
 void output_log_start(LogLevel lowest);
