@@ -46,6 +46,7 @@ static void result_json(json_t *to, const VerifyResult *result, int64_t duration
     json_object_set_new(to, "strangers", json_integer((json_int_t)result->strangers));
     json_object_set_new(to, "leftovers", json_integer((json_int_t)result->leftovers));
     json_object_set_new(to, "gaps", json_integer((json_int_t)result->gaps));
+    json_object_set_new(to, "breaks", json_integer((json_int_t)result->breaks));
     json_object_set_new(to, "objects_not_read", json_integer((json_int_t)result->skipped));
     json_object_set_new(to, "bytes_not_read", json_integer((json_int_t)result->skipped_bytes));
     if (result->skipped)

@@ -297,10 +297,13 @@ static void run_done(VerifyRun *run)
     buf_done(&run->backups);
     buf_done(&run->packs);
     buf_done(&run->damaged_wal);
+    buf_done(&run->segments);
+    buf_done(&run->breaks);
     buf_done(&run->judges);
     buf_done(&run->drawn);
     buf_done(&run->others);
     lock_done(&run->lock);
+    lock_done(&run->indexing);
 }
 
 Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, const VerifyExtras *extras,
@@ -315,6 +318,7 @@ Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, con
                      .extras = *extras,
                      .skipped_oldest = INSTANT_NONE};
     lock_init(&run.lock);
+    lock_init(&run.indexing);
     Err *const err = look_through(&run);
     report_join(work->report, &run.found);
     TRY(err);
@@ -343,6 +347,7 @@ void verify_result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
     all->faulty += one->faulty;
     all->strangers += one->strangers;
     all->gaps += one->gaps;
+    all->breaks += one->breaks;
     all->bad_pages += one->bad_pages;
     all->leftovers += one->leftovers;
     all->skipped += one->skipped;

@@ -11,6 +11,10 @@
  * CORRUPT, missing WAL of a backup is GAP, what a newer program wrote is UNSUPPORTED and no damage; a gap that breaks no
  * backup is a warning, as is what does not belong here; one before the first backup is a note.
  *
+ * Segments that are sound may still not belong together: a copy of the server wrote one of them. So each is held against the
+ * one before it (repo/wal_joint.h), over timelines too. A break on the way of a backup is CORRUPT: no restore gets over it;
+ * where no backup begins before it, it is a warning. Not with VERIFY_NAMES, which opens no WAL object.
+ *
  * Pages of relations are checked as their backup checked them: one that it listed as bad, or that replay writes again, is
  * no damage; a bad page that it did not tell of is, and the object that holds it is whole.
  *
@@ -26,7 +30,7 @@
  * Nothing is written but, at the end of a whole verify, what it read (job/verify_seen.h): one that is broken off leaves
  * nothing.
  *
- * Memory: an index a worker, 80 bytes a pack, the records of all backups, the manifest's leaf being read.
+ * Memory: an index a worker, 80 bytes a pack, 200 a WAL segment, the records of all backups, the manifest's leaf being read.
  */
 #pragma once
 
@@ -70,15 +74,16 @@ typedef struct VerifyBackup {
 
 typedef struct VerifyResult {
     uint64_t objects;
-    uint64_t bytes;              /* stored bytes of these objects; read ones, unless VERIFY_NAMES */
-    uint64_t faulty;             /* objects with a fault */
-    uint64_t skipped;            /* since_last: objects of these that were not read again, */
-    uint64_t skipped_bytes;      /* their bytes, */
-    Instant skipped_oldest;      /* and when the one was read that was read longest ago; none without any */
-    uint64_t bad_pages;          /* in packs, unknown to the backups that wrote them */
-    uint64_t leftovers;          /* of writers: not objects yet */
-    uint64_t strangers;          /* names that are no object of a repository */
-    uint64_t gaps;               /* that cost something: not those before the first backup */
+    uint64_t bytes;         /* stored bytes of these objects; read ones, unless VERIFY_NAMES */
+    uint64_t faulty;        /* objects with a fault */
+    uint64_t skipped;       /* since_last: objects of these that were not read again, */
+    uint64_t skipped_bytes; /* their bytes, */
+    Instant skipped_oldest; /* and when the one was read that was read longest ago; none without any */
+    uint64_t bad_pages;     /* in packs, unknown to the backups that wrote them */
+    uint64_t leftovers;     /* of writers: not objects yet */
+    uint64_t strangers;     /* names that are no object of a repository */
+    uint64_t gaps;          /* that cost something: not those before the first backup */
+    uint64_t breaks;        /* neighbouring segments that do not belong together; none with VERIFY_NAMES */
     const VerifyBackup *backups; /* in the arena */
     size_t backup_count;
 } VerifyResult;

@@ -115,7 +115,8 @@ static Err *tail_check(VerifyRun *run, const Unit *unit)
     AUTO(wal_summary_done) WalSummary summary = {0};
     bool has_summary;
     TRY(wal_tail_summary(&summary, &has_summary, run->repo->store, root, &unit->object.tail));
-    return tail_compare(run, unit, root);
+    TRY(tail_compare(run, unit, root));
+    return verify_tail_seen(run, root, &unit->object.tail);
 }
 
 /* A second .partial has a key of its own, by which facts cannot be asked; nor can they without a generation. */
@@ -132,13 +133,16 @@ static Err *wal_check(ContainerSummary *summary, VerifyRun *run, const Unit *uni
     if (!has_facts(there, unit))
         return container_verify(summary, run->repo->store, unit->key.text, &expect);
     const Generation *const generation = &there->generation;
-    WalFacts facts;
-    TRY(wal_object_check(&facts, summary, run->repo->store, &generation->root, unit->object.wal));
-    TRY(facts_check(&facts, generation));
-    if (unit->object.kind == CONTAINER_WAL && facts.plain_bytes != generation->segment_bytes)
-        return ERR(CORRUPT, "it holds %" PRIu64 " bytes, a segment has %" PRIu32, facts.plain_bytes,
+    WalChecked checked;
+    TRY(wal_object_check(&checked, run->repo->store, &generation->root, unit->object.wal));
+    TRY(facts_check(&checked.facts, generation));
+    *summary = checked.summary;
+    if (unit->object.kind != CONTAINER_WAL)
+        return NULL;
+    if (checked.facts.plain_bytes != generation->segment_bytes)
+        return ERR(CORRUPT, "it holds %" PRIu64 " bytes, a segment has %" PRIu32, checked.facts.plain_bytes,
                    generation->segment_bytes);
-    return NULL;
+    return verify_segment_seen(run, &unit->object, &checked);
 }
 
 static Err *history_check(VerifyRun *run, const Unit *unit)
@@ -248,7 +252,7 @@ static Err *unit_look(ContainerSummary *summary, VerifyRun *run, const Unit *uni
     if (is_seen(&seen, run, unit)) {
         seen_keep(run, unit, &seen, true);
         *summary = (ContainerSummary){.plain_bytes = seen.plain_bytes, .sha256 = seen.sha256};
-        return NULL;
+        return unit->object.kind == CONTAINER_WAL ? verify_segment_seen(run, &unit->object, NULL) : NULL;
     }
     seen.read = clock_now();
     const uint64_t bad_pages = counter_get(&run->bad_pages);
@@ -421,5 +425,6 @@ Err *verify_objects(VerifyRun *run)
                            .stop_asked = signal_stop_asked};
     TRY(pool_run(&spec));
     verify_packs_sort(run);
+    verify_segments_sort(run);
     return NULL;
 }

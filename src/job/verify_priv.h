@@ -6,11 +6,13 @@
 
 #include "flow/lock.h"
 #include "cluster/commit_note.h"
+#include "job/info.h"
 #include "job/verify.h"
 #include "job/verify_object.h"
 #include "job/verify_seen.h"
 #include "repo/backup_set.h"
 #include "repo/hold.h"
+#include "repo/wal_object.h"
 
 typedef struct VerifyGeneration {
     Generation generation; /* without is_known only its root is set, and the common segment size */
@@ -40,6 +42,23 @@ typedef struct WalDamaged {
     bool is_tail;
     bool is_newer;
 } WalDamaged;
+
+/* A sound segment, or a tail that begins one, as its neighbours must know it. */
+typedef struct SegmentSeen {
+    uint32_t generation;
+    WalName name;
+    bool is_tail;
+    bool is_fresh; /* read by this run; else a run before has joined it with what was there then, */
+    bool is_known; /* and `joint` is not set before it is asked for */
+    WalJoint joint;
+} SegmentSeen;
+
+/* Two neighbours that do not belong together. */
+typedef struct SegmentBreak {
+    uint32_t generation;
+    WalName before, name;
+    WalBreak broken;
+} SegmentBreak;
 
 /* For who goes on with what was found: repair. All owned by it. */
 typedef struct VerifyLoss {
@@ -89,11 +108,14 @@ typedef struct VerifyRun {
     Buf judges;  /* of every committed backup whose record is good; verify_pack.c */
     Arena *arena;
     VerifyExtras extras;
-    Lock lock; /* of the next four and the extras, which the workers fill */
+    Lock indexing; /* one segment at a time is read into memory */
+    Lock lock;     /* of the next five and the extras, which the workers fill */
     Report found;
     Buf packs;       /* of PackSeen; sorted when the objects are done */
     Buf damaged_wal; /* of WalDamaged */
+    Buf segments;    /* of SegmentSeen; sorted when the objects are done */
     Buf drawn;       /* of DrawnLabel */
+    Buf breaks;      /* of SegmentBreak; filled while WAL is followed */
     Counter objects, bytes, faulty, bad_pages;
     uint64_t aside;                  /* objects that a repair has set aside */
     uint64_t skipped, skipped_bytes; /* under the lock, as the next one */
@@ -135,5 +157,13 @@ void verify_result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
 /* The same as verify_repo(), with extras. */
 MUST Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, const VerifyExtras *extras,
                            Arena *arena);
+/* From any thread: `checked` of a segment, NULL for one that a run before has read. Reads it once more where it has no index. */
+MUST Err *verify_segment_seen(VerifyRun *run, const VerifyObject *object, const WalChecked *checked);
+MUST Err *verify_tail_seen(VerifyRun *run, const KeyRoot *root, const WalTail *tail);
+void verify_segments_sort(VerifyRun *run);
+/* Holds the segments of a generation against their neighbours; fills run->breaks. */
+MUST Err *verify_chain(VerifyRun *run, const VerifyGeneration *generation);
+/* And tells of it. */
+MUST Err *verify_breaks_tell(VerifyRun *run, const VerifyGeneration *generation, const Info *info);
 /* Its WAL: timelines, gaps and the backups they break. */
 MUST Err *verify_wal(VerifyRun *run, const VerifyGeneration *generation);

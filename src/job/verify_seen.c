@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEN_VERSION = 1, SEEN_HEAD_BYTES = 24, SEEN_OBJECT_BYTES = 80, SEEN_MODE = 0640, FOLDER_MODE = 0750 };
+enum { SEEN_VERSION = 2, SEEN_HEAD_BYTES = 24, SEEN_OBJECT_BYTES = 80, SEEN_MODE = 0640, FOLDER_MODE = 0750 };
 
 static const char magic[8] = {'P', 'G', 'S', 'T', 'S', 'E', 'E', 'N'};
 
@@ -61,13 +61,25 @@ void verify_seen_sort(VerifySeen *seen)
         qsort(seen->objects.data, seen->objects.len / sizeof(SeenObject), sizeof(SeenObject), seen_compare);
 }
 
-bool verify_seen_find(SeenObject *out, const VerifySeen *seen, const char *key, const ObjectInfo *info)
+static SeenObject *object_of(const VerifySeen *seen, const char *key)
 {
     const SeenObject wanted = {.key = key_hash(key)};
-    const SeenObject *const found =
-        seen->objects.len ? bsearch(&wanted, seen->objects.data, seen->objects.len / sizeof wanted,
-                                    sizeof wanted, seen_compare)
-                          : NULL;
+    return seen->objects.len ? bsearch(&wanted, seen->objects.data, seen->objects.len / sizeof wanted,
+                                       sizeof wanted, seen_compare)
+                             : NULL;
+}
+
+/* No object is found that has no bytes. */
+void verify_seen_forget(VerifySeen *seen, const char *key)
+{
+    SeenObject *const object = object_of(seen, key);
+    if (object)
+        object->size_bytes = 0;
+}
+
+bool verify_seen_find(SeenObject *out, const VerifySeen *seen, const char *key, const ObjectInfo *info)
+{
+    const SeenObject *const found = object_of(seen, key);
     if (!found || found->size_bytes != info->size_bytes || found->modified.us != info->modified.us)
         return false;
     *out = *found;

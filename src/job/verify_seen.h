@@ -36,10 +36,13 @@ typedef struct VerifySeen VerifySeen;
 MUST VerifySeen *verify_seen_new(void);
 void verify_seen_free(VerifySeen **seen);
 void verify_seen_add(VerifySeen *seen, const char *key, const SeenObject *object);
-/* To be called between the last add and the first find. */
+/* To be called between the last add and the first find or forget. */
 void verify_seen_sort(VerifySeen *seen);
 /* False when it was not seen with this size and time. */
 bool verify_seen_find(SeenObject *out, const VerifySeen *seen, const char *key, const ObjectInfo *info);
+
+/* It must be read again: something is wrong that another object has to do with. */
+void verify_seen_forget(VerifySeen *seen, const char *key);
 
 /* What the last one left; empty when there is none. A file that cannot be used is a warning. */
 MUST VerifySeen *verify_seen_load(const char *state_dir, const Repo *repo, const char *cluster,

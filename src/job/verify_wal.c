@@ -182,12 +182,22 @@ static Err *timelines_judge(VerifyRun *run, const VerifyGeneration *generation, 
     return NULL;
 }
 
-/* The segments of the generation that cannot be read, whole or in tails that nothing whole stands for. */
-static WalUnsound unsound_of(const VerifyRun *run, uint32_t generation, const WalArchive *archive)
+static const SegmentBreak *breaks_of(size_t *count, const VerifyRun *run)
+{
+    *count = run->breaks.len / sizeof(SegmentBreak);
+    return (const SegmentBreak *)(const void *)run->breaks.data;
+}
+
+/* The segments of the generation that cannot be read, whole or in tails that nothing whole stands for, and those at which
+ * the way ends because they do not belong to what is before. Not so for a backup that begins with one: `begun`. */
+static WalUnsound unsound_of(const VerifyRun *run, uint32_t generation, const WalArchive *archive,
+                             uint64_t begun)
 {
     const WalDamaged *const damaged = (const WalDamaged *)(const void *)run->damaged_wal.data;
     const size_t count = run->damaged_wal.len / sizeof *damaged;
-    WalName *const names = arena_alloc(run->arena, count * sizeof *names);
+    size_t break_count;
+    const SegmentBreak *const breaks = breaks_of(&break_count, run);
+    WalName *const names = arena_alloc(run->arena, (count + break_count) * sizeof *names);
     WalUnsound unsound = {.names = names};
     for (size_t i = 0; i < count; i++) {
         const WalTimeline *const timeline = wal_archive_timeline(archive, damaged[i].name.timeline);
@@ -196,28 +206,80 @@ static WalUnsound unsound_of(const VerifyRun *run, uint32_t generation, const Wa
         if (damaged[i].generation == generation && !is_whole)
             names[unsound.count++] = damaged[i].name;
     }
+    for (size_t i = 0; i < break_count; i++) {
+        if (breaks[i].generation == generation && breaks[i].name.segment != begun)
+            names[unsound.count++] = breaks[i].name;
+    }
     return unsound;
 }
 
-/* From when to when each good backup restores. Where WAL was found damaged, only up to there. */
+/* What is left when these segments count as not stored. */
+static Err *sound_find(Info *out, VerifyRun *run, const VerifyGeneration *generation, const Info *info,
+                       uint64_t begun)
+{
+    AUTO(report_done) Report twice = {0};
+    const WalUnsound unsound = unsound_of(run, generation->generation.root.generation, &info->archive, begun);
+    if (unsound.count)
+        return info_of_generation(out, &(InfoAsk){run->repo, &generation->generation, unsound}, &twice,
+                                  run->arena);
+    *out = *info;
+    return NULL;
+}
+
+static bool begins_at_break(const VerifyRun *run, uint32_t generation, uint64_t segment)
+{
+    size_t count;
+    const SegmentBreak *const breaks = breaks_of(&count, run);
+    for (size_t i = 0; i < count; i++) {
+        if (breaks[i].generation == generation && breaks[i].name.segment == segment)
+            return true;
+    }
+    return false;
+}
+
+static Err *cut_off_tell(VerifyRun *run, VerifyBackup *backup, const InfoBackup *info)
+{
+    backup->state = VERIFY_BROKEN;
+    return verify_found(
+        run,
+        err_hint(ERR(CORRUPT,
+                     "backup %s cannot be restored: WAL %s, which it needs to become consistent, does not "
+                     "go on where the segment before it ends",
+                     backup->label.text, wal_name_text(info->missing).text),
+                 "take a new backup now"));
+}
+
+/* From when to when a good backup restores. Where WAL was found damaged or alien, only up to there. */
+static Err *moments_of(VerifyRun *run, VerifyBackup *backup, const InfoBackup *known)
+{
+    if (known->state == INFO_BACKUP_BROKEN && known->missing.segment_bytes)
+        return cut_off_tell(run, backup, known);
+    if (known->state != INFO_BACKUP_GOOD)
+        return NULL;
+    backup->from_lsn = known->record.stop_lsn;
+    backup->from_time = known->record.stop_time;
+    backup->to_lsn = known->to_lsn;
+    backup->to_time = known->to_time;
+    return NULL;
+}
+
 static Err *moments_find(VerifyRun *run, const VerifyGeneration *generation, const Info *info)
 {
     const uint32_t number = generation->generation.root.generation;
-    const WalUnsound unsound = unsound_of(run, number, &info->archive);
-    Info sound = *info;
-    AUTO(report_done) Report twice = {0};
-    if (unsound.count)
-        TRY(info_of_generation(&sound, &(InfoAsk){run->repo, &generation->generation, unsound}, &twice,
-                               run->arena));
-    for (size_t i = 0; i < sound.backup_count; i++) {
-        const InfoBackup *const known = &sound.backups[i];
+    Info sound;
+    TRY(sound_find(&sound, run, generation, info, UINT64_MAX));
+    for (size_t i = 0; i < info->backup_count; i++) {
+        const InfoBackup *const known = &info->backups[i];
         VerifyBackup *const backup = backup_of(run, number, known->label);
+        const uint64_t begun = known->record.start_lsn.at / generation->generation.segment_bytes;
+        Info own = sound;
         if (!backup || backup->state != VERIFY_GOOD || known->state != INFO_BACKUP_GOOD)
             continue;
-        backup->from_lsn = known->record.stop_lsn;
-        backup->from_time = known->record.stop_time;
-        backup->to_lsn = known->to_lsn;
-        backup->to_time = known->to_time;
+        if (begins_at_break(run, number, begun))
+            TRY(sound_find(&own, run, generation, info, begun));
+        const InfoBackup *const left = info_backup(&own, known->label.text);
+        if (left)
+            TRY(moments_of(run, backup, left));
     }
     return NULL;
 }
@@ -229,7 +291,9 @@ static Err *follow(VerifyRun *run, const VerifyGeneration *generation)
     TRY(info_of_generation(&info, &(InfoAsk){.repo = run->repo, .generation = &generation->generation},
                            &twice, run->arena));
     TRY(backups_judge(run, generation, &info));
+    TRY(verify_chain(run, generation));
     TRY(moments_find(run, generation, &info));
+    TRY(verify_breaks_tell(run, generation, &info));
     if (run->scope.is_limited)
         return NULL;
     gaps_tell(run, generation, &info);

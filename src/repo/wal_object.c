@@ -367,34 +367,40 @@ Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoo
 }
 
 /* Each may be missing; what is there must make sense. */
-static Err *sections_check(const ContainerReader *reader)
+static Err *sections_check(WalChecked *out, const ContainerReader *reader)
 {
     AUTO(wal_summary_done) WalSummary summary = {0};
     AUTO(wal_changes_free) WalChanges *changes = NULL;
     AUTO(wal_activity_done) WalActivity activity = {0};
     WalSeams seams;
-    Span section;
-    if (container_section_find(&section, reader, SECTION_WAL_SUMMARY))
-        TRY(wal_index_summary_decode(&summary, section));
-    if (container_section_find(&section, reader, SECTION_WAL_BLOCKS))
-        TRY(wal_index_blocks_decode(&changes, section));
-    if (container_section_find(&section, reader, SECTION_WAL_ACTIVITY))
-        TRY(wal_index_activity_decode(&activity, section));
-    return container_section_find(&section, reader, SECTION_WAL_SEAMS)
-               ? wal_index_seams_decode(&seams, section)
-               : NULL;
+    Span sections[4];
+    const bool has_summary = container_section_find(&sections[0], reader, SECTION_WAL_SUMMARY);
+    const bool has_blocks = container_section_find(&sections[1], reader, SECTION_WAL_BLOCKS);
+    const bool has_activity = container_section_find(&sections[2], reader, SECTION_WAL_ACTIVITY);
+    const bool has_seams = container_section_find(&sections[3], reader, SECTION_WAL_SEAMS);
+    if (has_summary)
+        TRY(wal_index_summary_decode(&summary, sections[0]));
+    if (has_blocks)
+        TRY(wal_index_blocks_decode(&changes, sections[1]));
+    if (has_activity)
+        TRY(wal_index_activity_decode(&activity, sections[2]));
+    if (has_seams)
+        TRY(wal_index_seams_decode(&seams, sections[3]));
+    out->has_index = has_summary && has_blocks && has_activity && has_seams;
+    if (out->has_index)
+        out->joint = wal_joint_of(&summary, &seams);
+    return NULL;
 }
 
-Err *wal_object_check(WalFacts *out, ContainerSummary *summary, Store *store, const KeyRoot *root,
-                      WalName name)
+Err *wal_object_check(WalChecked *out, Store *store, const KeyRoot *root, WalName name)
 {
     AUTO(container_close) ContainerReader *reader = NULL;
-    WalFacts facts;
-    TRY(part_open(&reader, &facts, store, root, (Part){name, NULL}));
+    WalChecked checked = {.has_index = false};
+    TRY(part_open(&reader, &checked.facts, store, root, (Part){name, NULL}));
     TRY(container_check(reader, NULL));
-    TRY_AS(sections_check(reader), "reading %s", key_wal(root, name).text);
-    *out = facts;
-    *summary = container_info(reader)->summary;
+    TRY_AS(sections_check(&checked, reader), "reading %s", key_wal(root, name).text);
+    checked.summary = container_info(reader)->summary;
+    *out = checked;
     return NULL;
 }
 

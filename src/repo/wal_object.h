@@ -19,6 +19,7 @@
 #include "repo/container.h"
 #include "repo/generation.h"
 #include "repo/wal_index.h"
+#include "repo/wal_joint.h"
 
 typedef struct WalFacts {
     SystemId system_id;
@@ -72,10 +73,16 @@ MUST Err *wal_object_summary(WalSummary *out, bool *has_summary, Store *store, c
  * wal_index_done(). */
 MUST Err *wal_object_index(WalIndex *out, bool *has_index, Store *store, const KeyRoot *root, WalName name);
 
+typedef struct WalChecked {
+    WalFacts facts;
+    ContainerSummary summary;
+    bool has_index; /* no section of it is missing; then `joint` is set */
+    WalJoint joint;
+} WalChecked;
+
 /* Reads a whole segment or .partial once and checks everything: what container_verify() does, the facts against the name,
  * and that each section of the index can be decoded. CORRUPT, UNSUPPORTED. */
-MUST Err *wal_object_check(WalFacts *out, ContainerSummary *summary, Store *store, const KeyRoot *root,
-                           WalName name);
+MUST Err *wal_object_check(WalChecked *out, Store *store, const KeyRoot *root, WalName name);
 
 /* All sections as bytes, for whoever shows them; `*has_sections` false when one is missing. Else end them with
  * wal_sections_done(). */

@@ -32,13 +32,15 @@ static inline void scene_done(Scene *scene)
 
 #define LABEL "20260101-000050F"
 
-/* The first `to` bytes of that segment. */
+/* The first `to` bytes of that segment, behind those of put_days(). */
 static inline void put_begin_of(Repo *repo, uint32_t timeline, uint64_t segment, uint32_t to, uint32_t xid)
 {
     AUTO(fake_wal_done) FakeWal wal;
     fake_wal_begin(&wal, 15);
-    for (uint64_t at = 5; at < segment; at++)
+    for (uint64_t at = 5; at < segment; at++) {
+        add_commit(&wal, (uint32_t)(800 + at), (int64_t)at * 10);
         fill_segment(&wal, 0);
+    }
     add_commit(&wal, xid, 1000);
     fill_segment(&wal, 0);
     const WalTail tail = {segment_name(timeline, segment), 0, to};
