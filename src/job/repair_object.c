@@ -15,6 +15,8 @@
  * does not compress is above it. */
 #define MEND_BYTES_MAX ((size_t)512 * 1024 * 1024)
 
+#define LEFT_WHY "nothing sound is left of it here, and no other repository of this cluster has it"
+
 static RepairSite *site_of(const RepairTask *task)
 {
     return &task->repair->sites[task->site];
@@ -36,11 +38,10 @@ static bool is_of_one_repository(ContainerKind kind)
     return kind == CONTAINER_REPOSITORY || kind == CONTAINER_HOLD;
 }
 
-static Err *copy_check(bool *is_good, Repo *repo, const RepairTask *task)
+static Err *copy_read(bool *is_good, ContainerSummary *out, Repo *repo, const RepairTask *task)
 {
     const ContainerExpect expect = {task->object.kind, key_object_name(task->key)};
-    ContainerSummary summary;
-    Err *err = container_verify(&summary, repo->store, task->key, &expect);
+    Err *err = container_verify(out, repo->store, task->key, &expect);
     *is_good = !err;
     if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
         return err;
@@ -105,19 +106,32 @@ static Err *is_same_life(bool *out, const RepairSite *other, const RepairTask *t
     return NULL;
 }
 
-Err *repair_source_find(RepairSite **out, const RepairTask *task)
+/* Is there a copy in that repository, sound and of the same life? Reads it. */
+static Err *site_ask(bool *is_good, const char **why, RepairSite *site, const RepairTask *task)
 {
-    RepairSite *found = NULL;
-    for (size_t i = 0; i < task->repair->site_count && !found; i++) {
+    ContainerSummary copy;
+    const char *refusal = NULL;
+    TRY(is_same_life(is_good, site, task));
+    if (*is_good)
+        TRY(copy_read(is_good, &copy, site->repo, task));
+    if (*is_good)
+        TRY(repair_copy_check(&refusal, task, site, &copy));
+    *is_good = *is_good && !refusal;
+    *why = refusal ? refusal : *why;
+    return NULL;
+}
+
+/* NULL when none has it; `*why` is set when one has another. */
+static Err *source_find(RepairSite **out, const char **why, const RepairTask *task)
+{
+    *out = NULL;
+    for (size_t i = 0; i < task->repair->site_count && !*out; i++) {
         RepairSite *const site = &task->repair->sites[i];
         bool is_good = false;
         if (i != task->site && !is_of_one_repository(task->object.kind) && !is_damaged_at(site, task->key))
-            TRY(is_same_life(&is_good, site, task));
-        if (is_good)
-            TRY(copy_check(&is_good, site->repo, task));
-        found = is_good ? site : NULL;
+            TRY(site_ask(&is_good, why, site, task));
+        *out = is_good ? site : NULL;
     }
-    *out = found;
     return NULL;
 }
 
@@ -182,8 +196,9 @@ static Err *set_aside(const RepairTask *task)
 /* What could be made good is on its place now, and is looked at there. */
 static Err *replaced_check(const RepairTask *task)
 {
+    ContainerSummary written;
     bool is_good;
-    TRY(copy_check(&is_good, site_of(task)->repo, task));
+    TRY(copy_read(&is_good, &written, site_of(task)->repo, task));
     return is_good ? NULL
                    : ERR(CORRUPT, "%s was written anew and does not read back as it should", task->key);
 }
@@ -350,7 +365,7 @@ static Err *copy_try(RepairDeed *deed, const RepairTask *task)
     RepairSite *from;
     if (deed->how != REPAIR_LEFT)
         return NULL;
-    TRY(repair_source_find(&from, task));
+    TRY(source_find(&from, &deed->from, task));
     if (!from)
         return NULL;
     TRY(replace_with_copy(task, from));
@@ -372,15 +387,15 @@ Err *repair_object(RepairDeed *out, const RepairTask *task)
     RepairDeed deed = {.repo = arena_text(arena, site_of(task)->repo->name),
                        .key = arena_text(arena, task->key),
                        .was_missing = task->is_missing,
-                       .from = ""};
+                       .from = LEFT_WHY};
     Err *err = heal(&deed, task);
     if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
         return err;
     if (err) { /* no rights to remove, a full disk: the next object may fare better */
         deed.how = REPAIR_LEFT;
         deed.from = arena_text(arena, err_text(err));
-    } else if (deed.how == REPAIR_LEFT) {
-        deed.from = "nothing sound is left of it here, and no other repository of this cluster has it";
+    } else if (deed.how == REPAIR_MENDED || deed.how == REPAIR_REBUILT) {
+        deed.from = "";
     }
     err_free(&err);
     *out = deed;

@@ -38,5 +38,6 @@ typedef struct RepairTask {
 /* Makes it good, or would. What cannot be is REPAIR_LEFT. */
 MUST Err *repair_object(RepairDeed *out, const RepairTask *task);
 
-/* Is there a sound copy of the object in another repository? NULL when there is none. Reads it. */
-MUST Err *repair_source_find(RepairSite **out, const RepairTask *task);
+/* Is a sound copy the object that is missed? `*why` says why not (in the arena), or is NULL. */
+MUST Err *repair_copy_check(const char **why, const RepairTask *task, const RepairSite *from,
+                            const ContainerSummary *copy);
