@@ -11,13 +11,21 @@ static const char *how_name(RepairHow how)
     static const char *const names[] = {[REPAIR_LEFT] = "left",
                                         [REPAIR_MENDED] = "mended",
                                         [REPAIR_COPIED] = "copied",
-                                        [REPAIR_REBUILT] = "rebuilt"};
+                                        [REPAIR_REBUILT] = "rebuilt",
+                                        [REPAIR_INDEXED] = "indexed"};
     return names[how];
+}
+
+static const char *state_name(const RepairDeed *deed)
+{
+    if (deed->had_no_index)
+        return "without index";
+    return deed->was_missing ? "missing" : "damaged";
 }
 
 static void deed_show(Output *output, const RepairDeed *deed, bool is_dry_run)
 {
-    const char *const state = deed->was_missing ? "missing" : "damaged";
+    const char *const state = state_name(deed);
     const char *const would = is_dry_run ? "would be " : "";
     if (deed->how == REPAIR_LEFT)
         output_text(output, "%s in repository %s: %s, not repaired: %s\n", deed->key, deed->repo, state,
@@ -32,9 +40,8 @@ static void result_json(json_t *to, const RepairResult *result, bool is_dry_run)
     json_t *const deeds = json_array();
     for (size_t i = 0; i < result->deed_count; i++) {
         const RepairDeed *const deed = &result->deeds[i];
-        json_t *const json =
-            json_pack("{s:s, s:s, s:s, s:s}", "repository", deed->repo, "key", deed->key, "state",
-                      deed->was_missing ? "missing" : "damaged", "how", how_name(deed->how));
+        json_t *const json = json_pack("{s:s, s:s, s:s, s:s}", "repository", deed->repo, "key", deed->key,
+                                       "state", state_name(deed), "how", how_name(deed->how));
         if (deed->how == REPAIR_COPIED)
             json_object_set_new(json, "from", json_string(deed->from));
         if (deed->how == REPAIR_LEFT)

@@ -65,7 +65,8 @@ Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote
     return err;
 }
 
-static Err *note_read(CommitNote *out, const char *path)
+/* `repository`: its name as it was configured then; in the arena, NULL: not asked for. */
+static Err *note_read(CommitNote *out, const char **repository, const char *path, Arena *arena)
 {
     AUTO(buf_done) Buf text = {0};
     AUTO(json_free) json_t *json = NULL;
@@ -74,6 +75,8 @@ static Err *note_read(CommitNote *out, const char *path)
     TRY(json_parse_object(&json, buf_span(&text), path));
     JsonReader reader = json_read(json, path);
     json_read_schema(&reader);
+    if (repository)
+        *repository = arena_text(arena, json_read_text(&reader, "repository"));
     json_read_copy(note.root.cluster, sizeof note.root.cluster, &reader, "cluster");
     note.root.generation = (uint32_t)json_read_int(&reader, "generation", 1, UINT32_MAX);
     note.label = json_read_label(&reader, "label");
@@ -109,7 +112,7 @@ CommitNotes commit_notes_load(const char *state_dir, const Repo *repo, const cha
         const char *const path = path_join(folder, names.entries[i].name, arena);
         if (!text_ends(path, ".json") || !text_starts(names.entries[i].name, cluster))
             continue;
-        Err *err = note_read(&note, path);
+        Err *err = note_read(&note, NULL, path, arena);
         if (err)
             report_survived(report, err_hint(err_doing(err, "reading what this host committed"),
                                              "take the file away; its backup is then judged without it"));
@@ -153,18 +156,68 @@ static Err *lost(const CommitNote *note, const char *what)
         note->path);
 }
 
-Err *commit_note_check(const CommitNote *note, Repo *repo)
+/* NOT_FOUND. */
+static Err *commit_compare(bool *is_same, const CommitNote *note, Repo *repo)
 {
     const Key key = key_backup_object(&note->root, note->label, "backup");
     AUTO(buf_done) Buf bytes = {0};
-    Err *err = store_get_all(&bytes, repo->store, key.text, RANGE_ALL, JSON_OBJECT_MAX);
+    TRY(store_get_all(&bytes, repo->store, key.text, RANGE_ALL, JSON_OBJECT_MAX));
+    const Hash128 hash = hash128_of(buf_span(&bytes));
+    *is_same = hash128_equal(&hash, &note->hash);
+    return NULL;
+}
+
+Err *commit_note_check(const CommitNote *note, Repo *repo)
+{
+    bool is_same;
+    Err *err = commit_compare(&is_same, note, repo);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
         return absent(note, repo);
     }
     TRY(err);
-    const Hash128 hash = hash128_of(buf_span(&bytes));
-    return hash128_equal(&hash, &note->hash) ? NULL : lost(note, "is not the one that this host wrote");
+    return is_same ? NULL : lost(note, "is not the one that this host wrote");
+}
+
+/* Is one of the notes in this folder of a commit that stands in the repository as it was noted? */
+static Err *folder_ask(bool *is_its, const char *folder, Repo *repo, const char *cluster, Arena *arena)
+{
+    FolderList names = {.count = 0};
+    *is_its = false;
+    AUTO(err_free) Err *silent = folder_list(&names, folder, arena);
+    for (size_t i = 0; !silent && !*is_its && i < names.count; i++) {
+        CommitNote note;
+        const char *name = NULL;
+        Err *err = note_read(&note, &name, path_join(folder, names.entries[i].name, arena), arena);
+        if (!err && text_equal(name, repo->name) && text_equal(note.root.cluster, cluster))
+            err = commit_compare(is_its, &note, repo);
+        if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
+            return err;
+        err_free(&err); /* that one tells nothing */
+    }
+    return NULL;
+}
+
+Err *commit_notes_repository(const char **id, const char *state_dir, Repo *repo, const char *cluster,
+                             Arena *arena)
+{
+    FolderList folders = {.count = 0};
+    *id = NULL;
+    if (!state_dir)
+        return NULL;
+    const char *const all = path_join(state_dir, "commits", arena);
+    AUTO(err_free) Err *silent = folder_list(&folders, all, arena);
+    for (size_t i = 0; !silent && i < folders.count; i++) {
+        const char *const name = folders.entries[i].name;
+        bool is_its;
+        TRY(folder_ask(&is_its, path_join(all, name, arena), repo, cluster, arena));
+        if (is_its && *id) {
+            *id = NULL;
+            return NULL;
+        }
+        *id = is_its ? name : *id;
+    }
+    return NULL;
 }
 
 /* Of the generation that begins at notes[0]; `*used` is how many notes that are. */

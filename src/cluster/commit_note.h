@@ -43,6 +43,11 @@ MUST Err *commit_note_write(const char *state_dir, const Repo *repo, const Commi
 CommitNotes commit_notes_load(const char *state_dir, const Repo *repo, const char *cluster, Report *report,
                               Arena *arena);
 
+/* The id of a repository that has lost it, by its name in the notes and by the commits in it, which must be those that were
+ * noted; NULL when no note tells, or they contradict each other. Lives in the arena. AWAY. */
+MUST Err *commit_notes_repository(const char **id, const char *state_dir, Repo *repo, const char *cluster,
+                                  Arena *arena);
+
 /* NULL when there is none. */
 const CommitNote *commit_note_find(const CommitNotes *notes, uint32_t generation, BackupLabel label);
 

@@ -65,7 +65,11 @@ static const Generation *generation_of(const Repair *repair, const RepairSite *s
 static bool task_make(RepairTask *out, Repair *repair, size_t site, const VerifyLoss *loss)
 {
     const char *const cluster = repair->work->cluster->name;
-    RepairTask task = {.repair = repair, .site = site, .key = loss->key, .is_missing = loss->is_missing};
+    RepairTask task = {.repair = repair,
+                       .site = site,
+                       .key = loss->key,
+                       .is_missing = loss->is_missing,
+                       .has_no_index = loss->has_no_index};
     uint32_t number;
     if (!key_generation_matches(&number, key_object_name(loss->key)))
         return false;
@@ -161,8 +165,9 @@ static Err *holes_fill_from(size_t *done, HoleFill *fill, Repo *from)
     buf_clear(&fill->keys);
     TRY(store_list(from->store, key_wal_root(&root).text, (ListOpts){0}, wal_entry, fill));
     for (size_t at = 0; at < fill->keys.len; at += strlen(buf_text(&fill->keys) + at) + 1) {
-        const VerifyLoss loss = {arena_text(fill->repair->arena, buf_text(&fill->keys) + at), CONTAINER_WAL,
-                                 true};
+        const VerifyLoss loss = {.key = arena_text(fill->repair->arena, buf_text(&fill->keys) + at),
+                                 .kind = CONTAINER_WAL,
+                                 .is_missing = true};
         TRY(deed_do(done, fill->repair, fill->site, &loss));
     }
     return NULL;
@@ -257,7 +262,7 @@ static Err *aside_entry(void *arg, const ObjectEntry *entry)
         return err;
     err_free(&err);
     TRY(is_to_come_back(&is_wanted, list, &object));
-    const VerifyLoss loss = {mem_text(key.text), object.kind, true};
+    const VerifyLoss loss = {.key = mem_text(key.text), .kind = object.kind, .is_missing = true};
     if (is_wanted)
         buf_add(&list->site->findings.losses, &loss, sizeof loss);
     else
@@ -348,9 +353,30 @@ Err *repair_repos(RepairResult *out, Repo *const *repos, size_t count, const Rep
     return NULL;
 }
 
+/* What was done at the roots comes first. */
+static void deeds_join(RepairResult *result, const Buf *roots, Arena *arena)
+{
+    AUTO(buf_done) Buf all = {0};
+    buf_add(&all, roots->data, roots->len);
+    buf_add(&all, result->deeds, result->deed_count * sizeof *result->deeds);
+    result->deeds = (const RepairDeed *)(const void *)arena_bytes(arena, buf_span(&all)).ptr;
+    result->deed_count = all.len / sizeof *result->deeds;
+}
+
 Err *repair_run(RepairResult *out, const RepairWork *work, Arena *arena)
 {
     AUTO(repo_set_free) RepoSet *set = NULL;
-    TRY(cluster_repos_open(&set, work->cluster));
-    return repair_repos(out, set->repos, set->count, work, arena);
+    AUTO(buf_done) Buf roots = {0};
+    RepairResult result = {.after = {.skipped_oldest = INSTANT_NONE}};
+    TRY(repair_roots(&roots, work, arena));
+    if (roots.len && work->options.dry_run) {
+        report_note(work->report, "repair/ROOT",
+                    "the rest is looked at once the object " KEY_REPOSITORY " is repaired");
+    } else {
+        TRY(cluster_repos_open(&set, work->cluster));
+        TRY(repair_repos(&result, set->repos, set->count, work, arena));
+    }
+    deeds_join(&result, &roots, arena);
+    *out = result;
+    return NULL;
 }

@@ -10,6 +10,12 @@
  *   copied    from another repository of the cluster that has it sound
  *   rebuilt   a WAL object whose frames are whole and proven, with a new head and index
  *
+ * A sound segment that was stored without index gets one (indexed), with the same plain bytes and facts; not the newest of a
+ * timeline, so that nobody takes the moment in which it is replaced for the end of WAL.
+ *
+ * The object at a repository's root, without which it cannot be opened, comes first: mended, or written anew with the id under
+ * which this host remembers its commits, or with a new one.
+ *
  * Then everything is verified again, but for what was read before and good, and that is what counts. An object is never
  * changed: the damaged one is set aside under "quarantine/", removed under its own key, and the good one is created
  * there. It is not touched before the good one is at hand.
@@ -25,14 +31,20 @@
 
 #include "job/verify.h"
 
-typedef enum RepairHow { REPAIR_LEFT, REPAIR_MENDED, REPAIR_COPIED, REPAIR_REBUILT } RepairHow;
+typedef enum RepairHow {
+    REPAIR_LEFT,
+    REPAIR_MENDED,
+    REPAIR_COPIED,
+    REPAIR_REBUILT,
+    REPAIR_INDEXED
+} RepairHow;
 
 typedef struct RepairDeed {
     const char *repo; /* its name; these texts are in the arena */
     const char *key;
     RepairHow how;
-    bool was_missing;
-    const char *from; /* REPAIR_COPIED: the repository; REPAIR_LEFT: why; else "" */
+    bool was_missing, had_no_index; /* neither: it was damaged */
+    const char *from;               /* REPAIR_COPIED: the repository; REPAIR_LEFT: why; else "" */
 } RepairDeed;
 
 typedef struct RepairOptions {

@@ -17,16 +17,11 @@
 
 #define LEFT_WHY "nothing sound is left of it here, and no other repository of this cluster has it"
 
-static RepairSite *site_of(const RepairTask *task)
-{
-    return &task->repair->sites[task->site];
-}
-
 static bool is_damaged_at(const RepairSite *site, const char *key)
 {
     const VerifyLoss *const losses = (const VerifyLoss *)(const void *)site->findings.losses.data;
     for (size_t i = 0; i < site->findings.losses.len / sizeof *losses; i++) {
-        if (text_equal(losses[i].key, key))
+        if (text_equal(losses[i].key, key) && !losses[i].has_no_index)
             return true;
     }
     return false;
@@ -36,17 +31,6 @@ static bool is_damaged_at(const RepairSite *site, const char *key)
 static bool is_of_one_repository(ContainerKind kind)
 {
     return kind == CONTAINER_REPOSITORY || kind == CONTAINER_HOLD;
-}
-
-static Err *copy_read(bool *is_good, ContainerSummary *out, Repo *repo, const RepairTask *task)
-{
-    const ContainerExpect expect = {task->object.kind, key_object_name(task->key)};
-    Err *err = container_verify(out, repo->store, task->key, &expect);
-    *is_good = !err;
-    if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
-        return err;
-    err_free(&err);
-    return NULL;
 }
 
 /* ---- whose objects they are */
@@ -67,7 +51,7 @@ static Err *life_entry(void *arg, const ObjectEntry *entry)
         !verify_object_of(&object, entry->key, ask->task->root.cluster, ask->generation->segment_bytes) ||
         object.kind != CONTAINER_WAL)
         return NULL;
-    Err *err = wal_object_facts(&facts, site_of(ask->task)->repo->store, &ask->task->root, object.wal);
+    Err *err = wal_object_facts(&facts, repair_site(ask->task)->repo->store, &ask->task->root, object.wal);
     if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
         return err;
     if (!err)
@@ -90,7 +74,7 @@ static Err *generation_ask(bool *is_known, Generation *out, const RepairSite *si
  * lost is known by its WAL; one without any contradicts nobody. */
 static Err *is_same_life(bool *out, const RepairSite *other, const RepairTask *task)
 {
-    const RepairSite *const own = site_of(task);
+    const RepairSite *const own = repair_site(task);
     Generation here, there;
     bool is_known;
     TRY(generation_ask(&is_known, &there, other, &task->root));
@@ -113,7 +97,7 @@ static Err *site_ask(bool *is_good, const char **why, RepairSite *site, const Re
     const char *refusal = NULL;
     TRY(is_same_life(is_good, site, task));
     if (*is_good)
-        TRY(copy_read(is_good, &copy, site->repo, task));
+        TRY(repair_read(is_good, &copy, site->repo, task));
     if (*is_good)
         TRY(repair_copy_check(&refusal, task, site, &copy));
     *is_good = *is_good && !refusal;
@@ -135,94 +119,6 @@ static Err *source_find(RepairSite **out, const char **why, const RepairTask *ta
     return NULL;
 }
 
-/* ---- writing */
-
-/* Hashes what passes and keeps nothing. */
-typedef struct HashSink {
-    Sink sink;
-    Hash128Stream *stream;
-} HashSink;
-
-static Err *hash_sink_write(Sink *base, Span bytes)
-{
-    hash128_stream_add(((HashSink *)base)->stream, bytes);
-    return NULL;
-}
-
-static Err *hash_sink_finish(Sink *base)
-{
-    (void)base;
-    return NULL;
-}
-
-static void hash_sink_free(Sink *base)
-{
-    (void)base;
-}
-
-static Err *object_hash(Hash128 *out, Store *store, const char *key)
-{
-    static const SinkOps ops = {hash_sink_write, hash_sink_finish, hash_sink_free};
-    AUTO(hash128_stream_free) Hash128Stream *stream = hash128_stream_new();
-    HashSink sink = {.sink = {.ops = &ops}, .stream = stream};
-    TRY(store_get(store, key, RANGE_ALL, &sink.sink));
-    *out = hash128_stream_end(stream);
-    return NULL;
-}
-
-static Err *stream_copy(Store *to, const char *to_key, Store *from, const char *from_key)
-{
-    AUTO(store_put_abort) StorePut *put = NULL;
-    TRY(store_put(&put, to, to_key, (PutOpts){0}));
-    TRY(store_get(from, from_key, RANGE_ALL, &put->sink));
-    return store_put_commit(TAKE(put));
-}
-
-/* The same bytes set aside before are enough. */
-static Err *set_aside(const RepairTask *task)
-{
-    Store *const store = site_of(task)->repo->store;
-    Hash128 hash;
-    TRY(object_hash(&hash, store, task->key));
-    const Key aside = key_quarantine(&task->root, task->key, &hash);
-    Err *err = stream_copy(store, aside.text, store, task->key);
-    if (err_is(err, ERR_EXISTS))
-        err_free(&err);
-    TRY_AS(err, "setting %s aside", task->key);
-    TRY(store_settle(store, aside.text));
-    return store_remove(store, task->key);
-}
-
-/* What could be made good is on its place now, and is looked at there. */
-static Err *replaced_check(const RepairTask *task)
-{
-    ContainerSummary written;
-    bool is_good;
-    TRY(copy_read(&is_good, &written, site_of(task)->repo, task));
-    return is_good ? NULL
-                   : ERR(CORRUPT, "%s was written anew and does not read back as it should", task->key);
-}
-
-static Err *replace_with_bytes(const RepairTask *task, Span bytes)
-{
-    if (task->repair->work->options.dry_run)
-        return NULL;
-    if (!task->is_missing)
-        TRY(set_aside(task));
-    TRY(repo_put(site_of(task)->repo, task->key, bytes));
-    return replaced_check(task);
-}
-
-static Err *replace_with_copy(const RepairTask *task, const RepairSite *from)
-{
-    if (task->repair->work->options.dry_run)
-        return NULL;
-    if (!task->is_missing)
-        TRY(set_aside(task));
-    TRY(stream_copy(site_of(task)->repo->store, task->key, from->repo->store, task->key));
-    return replaced_check(task);
-}
-
 /* ---- what is left of the object */
 
 /* Rebuilt bytes tell by their facts whether they hold what the old head promised. */
@@ -235,17 +131,17 @@ static Err *facts_compare(bool *is_same, Span object, const RepairTask *task, Sp
     return NULL;
 }
 
-static Err *wal_encode(Buf *out, const RepairTask *task, const ContainerRescue *rescue)
+/* What cannot be indexed is stored without index, as archive-push does: then `index_fault` says why. */
+static Err *wal_encode(Buf *out, Err **index_fault, const RepairTask *task, const ContainerRescue *rescue)
 {
     const VerifyObject *const object = &task->object;
-    AUTO(err_free) Err *index_fault = NULL; /* stored without index then, as archive-push does */
     const WalObjectSpec spec = {.generation = task->generation,
                                 .name = object->wal,
                                 .tail = object->kind == CONTAINER_WAL_TAIL ? &object->tail : NULL,
                                 .codec = rescue->codec,
                                 .level = codec_level_default(rescue->codec),
                                 .key = task->key};
-    return wal_object_encode(out, &index_fault, &spec, buf_span(&rescue->plain));
+    return wal_object_encode(out, index_fault, &spec, buf_span(&rescue->plain));
 }
 
 /* New facts say what the generation says: they must not make WAL of another cluster, or of another name, look right. */
@@ -284,7 +180,8 @@ static Err *wal_rebuild(Buf *out, bool *is_rebuilt, Span object, const RepairTas
     TRY(container_rescue(&rescue, &is_whole, object));
     if (!is_whole || !is_what_it_says(task, buf_span(&rescue.plain)))
         return NULL;
-    Err *err = wal_encode(out, task, &rescue);
+    AUTO(err_free) Err *index_fault = NULL;
+    Err *err = wal_encode(out, &index_fault, task, &rescue);
     const bool is_no_segment = err_is(err, ERR_CORRUPT);
     if (is_no_segment)
         err_free(&err);
@@ -328,7 +225,7 @@ static Err *remains_list(Buf *keys, const RepairTask *task)
         buf_add(keys, task->key, strlen(task->key) + 1);
         return NULL;
     }
-    return store_list(site_of(task)->repo->store, key_quarantine(&task->root, task->key, NULL).text,
+    return store_list(repair_site(task)->repo->store, key_quarantine(&task->root, task->key, NULL).text,
                       (ListOpts){0}, key_note, keys);
 }
 
@@ -342,7 +239,7 @@ static Err *remains_try(RepairDeed *deed, const RepairTask *task, MakeFn *make)
     for (size_t at = 0; at < keys.len && deed->how == REPAIR_LEFT; at += strlen(buf_text(&keys) + at) + 1) {
         AUTO(buf_done) Buf object = {0};
         AUTO(buf_done) Buf made = {0};
-        Err *err = store_get_all(&object, site_of(task)->repo->store, buf_text(&keys) + at, RANGE_ALL,
+        Err *err = store_get_all(&object, repair_site(task)->repo->store, buf_text(&keys) + at, RANGE_ALL,
                                  MEND_BYTES_MAX);
         if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))
             return err;
@@ -354,7 +251,7 @@ static Err *remains_try(RepairDeed *deed, const RepairTask *task, MakeFn *make)
         TRY(make(&made, &how, buf_span(&object), task));
         if (how == REPAIR_LEFT)
             continue;
-        TRY(replace_with_bytes(task, buf_span(&made)));
+        TRY(repair_write(task, buf_span(&made)));
         deed->how = how;
     }
     return NULL;
@@ -368,14 +265,51 @@ static Err *copy_try(RepairDeed *deed, const RepairTask *task)
     TRY(source_find(&from, &deed->from, task));
     if (!from)
         return NULL;
-    TRY(replace_with_copy(task, from));
+    TRY(repair_write_copy(task, from));
     deed->how = REPAIR_COPIED;
     deed->from = arena_text(task->repair->arena, from->repo->name);
     return NULL;
 }
 
+/* ---- the index of a sound segment */
+
+static Err *indexed_make(Buf *out, const char **why, Span object, const RepairTask *task)
+{
+    AUTO(container_rescue_done) ContainerRescue rescue = {.codec = CODEC_ZSTD};
+    AUTO(err_free) Err *index_fault = NULL;
+    bool is_whole, is_same = false;
+    TRY(container_rescue(&rescue, &is_whole, object));
+    if (is_whole && task->generation && is_what_it_says(task, buf_span(&rescue.plain))) {
+        TRY(wal_encode(out, &index_fault, task, &rescue));
+        TRY(facts_compare(&is_same, buf_span(out), task, buf_span(&rescue.facts)));
+    }
+    if (index_fault)
+        *why = arena_text(task->repair->arena, err_text(index_fault));
+    else if (!is_same)
+        *why = "it changed while it was read";
+    return NULL;
+}
+
+/* Its plain bytes, and the facts that prove them, stay. */
+static Err *index_try(RepairDeed *deed, const RepairTask *task)
+{
+    AUTO(buf_done) Buf object = {0};
+    AUTO(buf_done) Buf made = {0};
+    const char *why = NULL;
+    TRY(store_get_all(&object, repair_site(task)->repo->store, task->key, RANGE_ALL, MEND_BYTES_MAX));
+    TRY(indexed_make(&made, &why, buf_span(&object), task));
+    deed->from = why ? why : "";
+    if (why)
+        return NULL;
+    TRY(repair_write(task, buf_span(&made)));
+    deed->how = REPAIR_INDEXED;
+    return NULL;
+}
+
 static Err *heal(RepairDeed *deed, const RepairTask *task)
 {
+    if (task->has_no_index)
+        return index_try(deed, task);
     TRY(remains_try(deed, task, bytes_mend));
     TRY(copy_try(deed, task));
     return deed->how == REPAIR_LEFT ? remains_try(deed, task, bytes_rebuild) : NULL;
@@ -384,9 +318,10 @@ static Err *heal(RepairDeed *deed, const RepairTask *task)
 Err *repair_object(RepairDeed *out, const RepairTask *task)
 {
     Arena *const arena = task->repair->arena;
-    RepairDeed deed = {.repo = arena_text(arena, site_of(task)->repo->name),
+    RepairDeed deed = {.repo = arena_text(arena, repair_site(task)->repo->name),
                        .key = arena_text(arena, task->key),
                        .was_missing = task->is_missing,
+                       .had_no_index = task->has_no_index,
                        .from = LEFT_WHY};
     Err *err = heal(&deed, task);
     if (err_is(err, ERR_AWAY) || err_is(err, ERR_CANCELED))

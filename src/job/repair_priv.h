@@ -30,6 +30,7 @@ typedef struct RepairTask {
     size_t site;
     const char *key;
     bool is_missing;
+    bool has_no_index; /* it is sound */
     VerifyObject object;
     KeyRoot root;
     const Generation *generation; /* NULL: none of the repositories tells */
@@ -37,6 +38,20 @@ typedef struct RepairTask {
 
 /* Makes it good, or would. What cannot be is REPAIR_LEFT. */
 MUST Err *repair_object(RepairDeed *out, const RepairTask *task);
+
+/* The repository objects, before the repositories are opened; appends to `deeds` (of RepairDeed). Errors: those of opening
+ * them. */
+MUST Err *repair_roots(Buf *deeds, const RepairWork *work, Arena *arena);
+/* Of one; `*is_done` false where the store does not have the cluster. */
+MUST Err *repair_root(RepairDeed *out, bool *is_done, Repo *headless, const RepairWork *work, Arena *arena);
+
+RepairSite *repair_site(const RepairTask *task);
+/* Reads the whole object in one repository; `*is_good` false where it is not sound, or not there. */
+MUST Err *repair_read(bool *is_good, ContainerSummary *out, Repo *repo, const RepairTask *task);
+/* The object's place is taken by `bytes`, or by the copy of another repository; a dry run does nothing. What was there is set
+ * aside; it does not stay there where it was sound. */
+MUST Err *repair_write(const RepairTask *task, Span bytes);
+MUST Err *repair_write_copy(const RepairTask *task, const RepairSite *from);
 
 /* Is a sound copy the object that is missed? `*why` says why not (in the arena), or is NULL. */
 MUST Err *repair_copy_check(const char **why, const RepairTask *task, const RepairSite *from,

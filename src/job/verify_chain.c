@@ -8,7 +8,7 @@
  * A run that passes over what was read before joins what is new with its neighbours, whose indexes it asks for. Segments
  * at a break are not remembered as read: the next run tells of them again.
  */
-#include "job/verify_priv.h"
+#include "job/verify_chain.h"
 
 #include "base/text.h"
 
@@ -51,6 +51,7 @@ Err *verify_segment_seen(VerifyRun *run, const VerifyObject *object, const WalCh
     if (checked) {
         segment.is_fresh = segment.is_known = true;
         segment.joint = checked->joint;
+        segment.has_no_index = !checked->has_index;
         if (!checked->has_index)
             TRY(joint_make(&segment.joint, run, &verify_generation(run, object->generation)->generation.root,
                            object->wal));
@@ -96,6 +97,41 @@ void verify_segments_sort(VerifyRun *run)
     if (run->segments.len)
         qsort(run->segments.data, run->segments.len / sizeof(SegmentSeen), sizeof(SegmentSeen),
               segment_compare);
+}
+
+/* ---- without index */
+
+/* For repair: not the newest, which is missing for a moment while it is replaced. */
+static void unindexed_keep(VerifyRun *run, const SegmentSeen *segment, const SegmentSeen *next)
+{
+    const VerifyGeneration *const generation = verify_generation(run, segment->generation);
+    if (!run->extras.findings || !next || next->generation != segment->generation || next->is_tail ||
+        next->name.timeline.id != segment->name.timeline.id)
+        return;
+    const VerifyLoss loss = {.key = mem_text(key_wal(&generation->generation.root, segment->name).text),
+                             .kind = CONTAINER_WAL,
+                             .has_no_index = true};
+    buf_add(&run->extras.findings->losses, &loss, sizeof loss);
+}
+
+void verify_unindexed_tell(VerifyRun *run)
+{
+    const SegmentSeen *const all = (const SegmentSeen *)(const void *)run->segments.data;
+    const size_t count = run->segments.len / sizeof *all;
+    const SegmentSeen *first = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!all[i].has_no_index)
+            continue;
+        first = first ? first : &all[i];
+        found++;
+        unindexed_keep(run, &all[i], i + 1 < count ? &all[i + 1] : NULL);
+    }
+    if (found)
+        report_note(&run->found, "verify/INDEX",
+                    "%zu WAL segment%s without index, the first %s: whoever asks what is in one reads all of "
+                    "it; \"pgstrata repo repair\" makes the index",
+                    found, found == 1 ? "" : "s", wal_name_text(first->name).text);
 }
 
 /* ---- neighbours */

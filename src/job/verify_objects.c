@@ -5,7 +5,7 @@
  * Every object by itself, in parallel. The main thread lists and hands out names, workers read. What a worker finds is
  * kept behind the lock and never ends the run; a store that went away does.
  */
-#include "job/verify_priv.h"
+#include "job/verify_chain.h"
 
 #include "base/text.h"
 #include "flow/pool.h"
@@ -426,5 +426,6 @@ Err *verify_objects(VerifyRun *run)
     TRY(pool_run(&spec));
     verify_packs_sort(run);
     verify_segments_sort(run);
+    verify_unindexed_tell(run);
     return NULL;
 }

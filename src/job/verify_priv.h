@@ -6,13 +6,11 @@
 
 #include "flow/lock.h"
 #include "cluster/commit_note.h"
-#include "job/info.h"
 #include "job/verify.h"
 #include "job/verify_object.h"
 #include "job/verify_seen.h"
 #include "repo/backup_set.h"
 #include "repo/hold.h"
-#include "repo/wal_object.h"
 
 typedef struct VerifyGeneration {
     Generation generation; /* without is_known only its root is set, and the common segment size */
@@ -43,28 +41,12 @@ typedef struct WalDamaged {
     bool is_newer;
 } WalDamaged;
 
-/* A sound segment, or a tail that begins one, as its neighbours must know it. */
-typedef struct SegmentSeen {
-    uint32_t generation;
-    WalName name;
-    bool is_tail;
-    bool is_fresh; /* read by this run; else a run before has joined it with what was there then, */
-    bool is_known; /* and `joint` is not set before it is asked for */
-    WalJoint joint;
-} SegmentSeen;
-
-/* Two neighbours that do not belong together. */
-typedef struct SegmentBreak {
-    uint32_t generation;
-    WalName before, name;
-    WalBreak broken;
-} SegmentBreak;
-
 /* For who goes on with what was found: repair. All owned by it. */
 typedef struct VerifyLoss {
     char *key; /* mem_free */
     ContainerKind kind;
-    bool is_missing; /* else it is there and damaged */
+    bool is_missing;   /* else it is there and damaged, */
+    bool has_no_index; /* or sound but for this */
 } VerifyLoss;
 
 /* Segments that are missing, or may be. */
@@ -113,7 +95,7 @@ typedef struct VerifyRun {
     Report found;
     Buf packs;       /* of PackSeen; sorted when the objects are done */
     Buf damaged_wal; /* of WalDamaged */
-    Buf segments;    /* of SegmentSeen; sorted when the objects are done */
+    Buf segments;    /* of SegmentSeen, job/verify_chain.h; sorted when the objects are done */
     Buf drawn;       /* of DrawnLabel */
     Buf breaks;      /* of SegmentBreak; filled while WAL is followed */
     Counter objects, bytes, faulty, bad_pages;
@@ -157,13 +139,5 @@ void verify_result_add(VerifyResult *all, Buf *backups, const VerifyResult *one)
 /* The same as verify_repo(), with extras. */
 MUST Err *verify_repo_with(VerifyResult *out, Repo *repo, const VerifyWork *work, const VerifyExtras *extras,
                            Arena *arena);
-/* From any thread: `checked` of a segment, NULL for one that a run before has read. Reads it once more where it has no index. */
-MUST Err *verify_segment_seen(VerifyRun *run, const VerifyObject *object, const WalChecked *checked);
-MUST Err *verify_tail_seen(VerifyRun *run, const KeyRoot *root, const WalTail *tail);
-void verify_segments_sort(VerifyRun *run);
-/* Holds the segments of a generation against their neighbours; fills run->breaks. */
-MUST Err *verify_chain(VerifyRun *run, const VerifyGeneration *generation);
-/* And tells of it. */
-MUST Err *verify_breaks_tell(VerifyRun *run, const VerifyGeneration *generation, const Info *info);
 /* Its WAL: timelines, gaps and the backups they break. */
 MUST Err *verify_wal(VerifyRun *run, const VerifyGeneration *generation);

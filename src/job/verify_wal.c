@@ -5,10 +5,9 @@
  * The WAL of a generation as a whole: can every backup be made consistent, can one go on from it, are the timelines
  * told? That a segment is damaged was found object by object; here it is tied to the backups that need it.
  */
-#include "job/verify_priv.h"
+#include "job/verify_chain.h"
 
 #include "base/text.h"
-#include "job/info.h"
 
 #include <inttypes.h>
 

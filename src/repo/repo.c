@@ -24,6 +24,49 @@ void repo_free(Repo **repo)
     mem_free(repo);
 }
 
+/* Does a folder of the root look like a cluster's? */
+static Err *root_entry(void *arg, const ObjectEntry *entry)
+{
+    bool *const has_cluster = arg;
+    char name[KEY_NAME_MAX + 2] = {0};
+    const size_t len = strlen(entry->key);
+    if (len < 2 || len >= sizeof name || entry->key[len - 1] != '/')
+        return NULL;
+    memcpy(name, entry->key, len - 1);
+    Err *err = key_name_check("cluster", name);
+    *has_cluster |= !err;
+    err_free(&err);
+    return NULL;
+}
+
+static Err *repository_missing(Store *store)
+{
+    bool has_cluster = false;
+    TRY(store_list(store, "", (ListOpts){.one_level = true}, root_entry, &has_cluster));
+    if (has_cluster)
+        return err_hint(ERR(CORRUPT, "%s has lost its object " KEY_REPOSITORY, store->name),
+                        "\"pgstrata repo repair\" writes it anew");
+    return err_hint(ERR(NOT_FOUND, "%s holds no repository", store->name),
+                    "if there was one, look whether the right folder is mounted; if not, \"pgstrata "
+                    "setup\" makes one");
+}
+
+/* What `reader` goes on with. Consumes its fault. */
+static Err *repository_object_decode(Repo *repo, JsonReader *reader, const char *name)
+{
+    const int64_t format = json_read_int(reader, "format", 1, INT64_MAX);
+    json_read_copy(repo->id, sizeof repo->id, reader, "id");
+    repo->created = json_read_instant(reader, "created");
+    TRY(json_read_end(reader));
+    if (format != REPOSITORY_FORMAT)
+        return err_hint(
+            ERR(UNSUPPORTED,
+                "the repository %s was written by a newer pgstrata: format %lld; this program reads %d", name,
+                (long long)format, REPOSITORY_FORMAT),
+            "use a newer pgstrata for this repository");
+    return NULL;
+}
+
 static Err *repository_object_read(Repo *repo)
 {
     AUTO(json_free) json_t *json = NULL;
@@ -31,22 +74,10 @@ static Err *repository_object_read(Repo *repo)
     Err *err = json_object_load(&json, &reader, repo->store, KEY_REPOSITORY, CONTAINER_REPOSITORY);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
-        return err_hint(ERR(NOT_FOUND, "%s holds no repository", repo->store->name),
-                        "if there was one, look whether the right folder is mounted; if not, \"pgstrata "
-                        "setup\" makes one");
+        return repository_missing(repo->store);
     }
     TRY(err);
-    const int64_t format = json_read_int(&reader, "format", 1, INT64_MAX);
-    json_read_copy(repo->id, sizeof repo->id, &reader, "id");
-    repo->created = json_read_instant(&reader, "created");
-    TRY(json_read_end(&reader));
-    if (format != REPOSITORY_FORMAT)
-        return err_hint(
-            ERR(UNSUPPORTED,
-                "the repository %s was written by a newer pgstrata: format %lld; this program reads %d",
-                repo->name, (long long)format, REPOSITORY_FORMAT),
-            "use a newer pgstrata for this repository");
-    return NULL;
+    return repository_object_decode(repo, &reader, repo->name);
 }
 
 static Repo *repo_on(const char *name, Store *store)
@@ -75,20 +106,25 @@ static Err *refuse_any(void *arg, const ObjectEntry *entry)
                     "Take an empty or a new folder.");
 }
 
-static Err *repository_object_write(Store *store)
+Err *repo_object_write(Store *store, const char *id, Instant created)
+{
+    AUTO(json_free) json_t *json = json_object();
+    json_set_int(json, "schema", JSON_SCHEMA);
+    json_set_int(json, "format", REPOSITORY_FORMAT);
+    json_set_text(json, "id", id);
+    json_set_instant(json, "created", created);
+    json_set_text(json, "program", "pgstrata " PGSTRATA_VERSION);
+    AUTO(buf_done) Buf bytes = {0};
+    TRY(json_object_encode(&bytes, json, KEY_REPOSITORY, CONTAINER_REPOSITORY));
+    return store_put_all(store, KEY_REPOSITORY, buf_span(&bytes));
+}
+
+static Err *repository_object_make(Store *store)
 {
     TRY(store_list(store, "", (ListOpts){.one_level = true}, refuse_any, store));
     UuidText id;
     TRY(random_uuid(&id));
-    AUTO(json_free) json_t *json = json_object();
-    json_set_int(json, "schema", JSON_SCHEMA);
-    json_set_int(json, "format", REPOSITORY_FORMAT);
-    json_set_text(json, "id", id.text);
-    json_set_instant(json, "created", clock_now());
-    json_set_text(json, "program", "pgstrata " PGSTRATA_VERSION);
-    AUTO(buf_done) Buf bytes = {0};
-    TRY(json_object_encode(&bytes, json, KEY_REPOSITORY, CONTAINER_REPOSITORY));
-    Err *err = store_put_all(store, KEY_REPOSITORY, buf_span(&bytes));
+    Err *err = repo_object_write(store, id.text, clock_now());
     if (err_is(err, ERR_EXISTS)) /* somebody else made it just now: theirs is as good */
         err_free(&err);
     return err;
@@ -101,7 +137,7 @@ Err *repo_init_store(Repo **out, const char *name, Store *store)
     Err *err = store_stat(&info, owned, KEY_REPOSITORY);
     if (err_is(err, ERR_NOT_FOUND)) {
         err_free(&err);
-        err = repository_object_write(owned);
+        err = repository_object_make(owned);
     }
     TRY_AS(err, "making the repository %s", name);
     TRY(store_settle(owned, KEY_REPOSITORY));
@@ -115,6 +151,20 @@ static Err *spec_open(Store **out, const RepoSpec *spec, const StoreOptions *opt
     TRY_AS(store_open(&store, spec->drivers ? spec->drivers : store_drivers, options),
            "opening the repository %s", spec->name);
     *out = retry_store_new(store, spec->retry_timeout_ms);
+    return NULL;
+}
+
+Repo *repo_headless(const char *name, Store *store)
+{
+    return repo_on(name, store);
+}
+
+Err *repo_open_headless(Repo **out, const RepoSpec *spec)
+{
+    Store *store = NULL;
+    TRY(spec_open(&store, spec, &(StoreOptions){.url = spec->url}));
+    *out = repo_on(spec->name, store);
+    (*out)->retry_timeout_ms = spec->retry_timeout_ms;
     return NULL;
 }
 

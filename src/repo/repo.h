@@ -5,8 +5,8 @@
  * repo/repo.h - one repository, and the set of repositories a cluster uses
  *
  * A Repo is a Store whose root holds the object "pgstrata" (repository id, format, creation time). Opening reads that
- * object: a folder without it is no repository, an unknown format is UNSUPPORTED, a store that does not answer is
- * AWAY. Only repo_init() makes one.
+ * object: a folder without it is no repository (one that has clusters was, and lost it), an unknown format is UNSUPPORTED, a
+ * store that does not answer is AWAY. Only repo_init() makes one.
  *
  * A RepoSet writes to all its members and reads from the first that has a good copy. All are required: a write is done
  * when it is durable in every one.
@@ -42,7 +42,8 @@ typedef struct RepoSpec {
     const StoreDriver *const *drivers; /* NULL: store_drivers */
 } RepoSpec;
 
-/* AWAY, DENIED; NOT_FOUND: the store is there but holds no repository; UNSUPPORTED: another format. */
+/* AWAY, DENIED; NOT_FOUND: the store is there but holds no repository; CORRUPT: it does, and its object is damaged or lost;
+ * UNSUPPORTED: another format. */
 MUST Err *repo_open(Repo **out, const RepoSpec *spec);
 /* Creates the store's root and the repository object; one that is there already is opened and left as it is. REFUSED:
  * the store holds other things and no repository. */
@@ -51,6 +52,13 @@ MUST Err *repo_init(Repo **out, const RepoSpec *spec);
 MUST Err *repo_open_store(Repo **out, const char *name, Store *store);
 MUST Err *repo_init_store(Repo **out, const char *name, Store *store);
 void repo_free(Repo **repo);
+
+/* A repository whose own object is lost or damaged, for who puts it right: it has no id, and nothing says that it is one. */
+MUST Err *repo_open_headless(Repo **out, const RepoSpec *spec);
+/* Takes over the store. */
+Repo *repo_headless(const char *name, Store *store);
+/* Writes the repository object, which is not there. EXISTS. */
+MUST Err *repo_object_write(Store *store, const char *id, Instant created);
 
 MUST Err *repo_set_open(RepoSet **out, const RepoSpec *specs, size_t count);
 /* Of repositories opened before; takes them over. */

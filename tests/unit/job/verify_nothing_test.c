@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "job/verify_unit.h"
+#include "repo/hold.h"
 
 static const VerifyDepth depths[] = {VERIFY_ALL, VERIFY_NAMES};
 
@@ -62,6 +63,26 @@ static void test_verify__is_not_content_with_backups_of_an_older_generation(void
     assert_int_equal(scene.report.count, 0);
 }
 
-UNIT_MAIN(cmocka_unit_test(test_verify__is_not_content_with_a_repository_without_the_cluster),
+/* Another host has expired it, and every word of that but one has gone too: nothing was lost. */
+static void test_verify__believes_that_a_backup_was_removed_elsewhere(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    const KeyRoot *const root = &unit_generation.root;
+    const char *const removed = "20260101-000010F";
+    const CommitNote note = {.root = *root, .label = label_of(removed), .committed = second(100)};
+    scene.state_dir = scene.folder.path;
+    ASSERT_OK(commit_note_write(scene.state_dir, scene.repo, &note));
+    look(&scene);
+    assert_true(is_told(&scene.report, ERR_CORRUPT, "and its commit object is gone"));
+    ASSERT_OK(hold_gone_write(scene.repo, root, label_of(removed)));
+    for (int i = 0; i < 2; i++) {
+        look(&scene);
+        assert_int_equal(scene.report.count, 0);
+    }
+}
+
+UNIT_MAIN(cmocka_unit_test(test_verify__believes_that_a_backup_was_removed_elsewhere),
+          cmocka_unit_test(test_verify__is_not_content_with_a_repository_without_the_cluster),
           cmocka_unit_test(test_verify__is_not_content_without_a_backup),
           cmocka_unit_test(test_verify__is_not_content_with_backups_of_an_older_generation))

@@ -11,6 +11,7 @@
 #include "backup/backup_unit.h"
 #include "cluster/commit_note.h"
 #include "job/verify.h"
+#include "repo/container.h"
 
 /* A small repository with one of every kind: two timelines, a failover, a backup. */
 typedef struct Scene {
@@ -141,4 +142,30 @@ static inline void object_put(Scene *scene, const Key *key, Span bytes)
 static inline Key segment_key(uint32_t timeline, uint64_t segment)
 {
     return key_wal(&unit_generation.root, segment_name(timeline, segment));
+}
+
+/* The object as it is stored when its records cannot be read: the same without an index. */
+static inline void index_remove(Repo *repo, uint32_t timeline, uint64_t segment)
+{
+    const Key key = segment_key(timeline, segment);
+    const ContainerExpect expect = {CONTAINER_WAL, key_object_name(key.text)};
+    AUTO(container_close) ContainerReader *reader = NULL;
+    AUTO(container_writer_free) ContainerWriter *writer = NULL;
+    AUTO(buf_done) Buf plain = {0};
+    AUTO(buf_done) Buf object = {0};
+    ASSERT_OK(container_open(&reader, repo->store, key.text, &expect));
+    ASSERT_OK(wal_object_read(&plain, repo->store, &unit_generation.root, segment_name(timeline, segment)));
+    BufSink to = buf_sink(&object, SIZE_MAX);
+    const ContainerSpec spec = {.kind = CONTAINER_WAL,
+                                .name = expect.name,
+                                .codec = CODEC_ZSTD,
+                                .level = 1,
+                                .facts = container_info(reader)->facts};
+    ASSERT_OK(container_begin(&writer, &spec, &to.sink));
+    for (size_t done = 0; done < plain.len; done += FRAME_PLAIN_MAX)
+        ASSERT_OK(container_frame(writer, span_cut(buf_span(&plain), done, FRAME_PLAIN_MAX)));
+    ContainerSummary summary;
+    ASSERT_OK(container_finish(&summary, writer));
+    ASSERT_OK(store_remove(repo->store, key.text));
+    ASSERT_OK(store_put_all(repo->store, key.text, buf_span(&object)));
 }
