@@ -218,6 +218,10 @@ static Err *pair_judge(ChainWalk *walk, SegmentSeen *before, SegmentSeen *segmen
     if (!before->is_fresh && !segment->is_fresh && !is_turn)
         return NULL;
     Err *err = both_ask(before, segment, walk);
+    if (err_is(err, ERR_NOT_FOUND)) { /* an expiry runs beside it */
+        err_free(&err);
+        return NULL;
+    }
     if (err) /* the store went away, or what was read before is not what it was */
         return verify_found(walk->run, err);
     if (at != before) {

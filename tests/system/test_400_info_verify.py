@@ -263,8 +263,9 @@ def test_an_interrupted_backup_is_no_damage(archive, story, folder):
     label = archive.urls[0].glob('main/g1/backup/*/backup')
     os.unlink(next(label))
     shutil.rmtree(folder / 'state' / 'commits')
-    document = verify(archive, 0)
+    document = verify(archive, 6)
     assert [backup['state'] for backup in document['backups']] == ['interrupted']
+    assert 'no backup in the repository' in texts(document) and not document['faulty_objects']
     assert info(archive)['clusters'][0]['status'] == 'no backup'
 
 
