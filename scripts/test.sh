@@ -13,13 +13,21 @@ parts=${PARTS:-units cli sanitized threads fuzz servers spec golden system}
 passed=0 failed=0 reports=build-reports
 mkdir -p $reports
 
+# System tests side by side: they wait as much as they compute.
+jobs=${PGSTRATA_TEST_JOBS:-$((2 * $(nproc)))}
+
 # What servers and repositories of tests hold is thrown away, and no test pulls the plug: memory does where there is plenty of
-# it. Tests of files, folders and stores, and the demo, use the disk.
+# it, each test having up to 3 GB, and where programs may run. Tests of files, folders and stores, and the demo, use the disk.
 scratch() {
     local room free
     room=$(df --output=avail -B1G /dev/shm 2>/dev/null | tail -1)
     free=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
-    if [ "${room:-0}" -ge 12 ] && [ "${free:-0}" -ge 16 ]; then echo /dev/shm; else echo /tmp; fi
+    if [ "${room:-0}" -ge $((3 * jobs)) ] && [ "${free:-0}" -ge $((4 * jobs)) ] &&
+        ! grep -qE '^[^ ]+ /dev/shm [^ ]+ [^ ]*noexec' /proc/mounts; then
+        echo /dev/shm
+    else
+        echo /tmp
+    fi
 }
 TMPDIR=${TMPDIR:-$(scratch)}
 export TMPDIR
@@ -108,8 +116,7 @@ run_golden() {
 }
 
 run_system() {
-    # They wait as much as they compute.
-    pytest_part system -n "${PGSTRATA_TEST_JOBS:-$((2 * $(nproc)))}" --dist loadgroup tests/system
+    pytest_part system -n "$jobs" --dist loadgroup tests/system
 }
 
 main_build=build
