@@ -143,6 +143,11 @@ Err *file_read_at(size_t *out_bytes, const File *file, void *to, size_t size, ui
     return NULL;
 }
 
+void file_read_begin(const File *file, uint64_t offset, uint64_t size_bytes)
+{
+    (void)posix_fadvise(file->fd, (off_t)offset, (off_t)size_bytes, POSIX_FADV_WILLNEED);
+}
+
 Err *file_write(File *file, Span bytes)
 {
     TRY(fault_check("write", file->path));

@@ -40,6 +40,8 @@ MUST Err *file_size(uint64_t *out_bytes, const File *file);
 
 /* Fills `to` from `offset`; `*out_bytes` is less than `size` only where the file ends. */
 MUST Err *file_read_at(size_t *out_bytes, const File *file, void *to, size_t size, uint64_t offset);
+/* Asks the kernel to begin reading this range, without waiting; a hint that cannot fail. `size_bytes` 0: to its end. */
+void file_read_begin(const File *file, uint64_t offset, uint64_t size_bytes);
 /* Writes all of `bytes` behind what was written before (from the begin of the file on). */
 MUST Err *file_write(File *file, Span bytes);
 MUST Err *file_write_at(File *file, Span bytes, uint64_t offset);

@@ -117,22 +117,29 @@ static Err *range_check(Range *range, const File *file)
     return NULL;
 }
 
+static size_t get_step(uint64_t left)
+{
+    return left < GET_STEP ? (size_t)left : GET_STEP;
+}
+
 static Err *posix_get(Store *store, const char *key, Range range, Sink *to)
 {
     AUTO(file_close) File *file = NULL;
     TRY(object_open(&file, posix_of(store), key));
     TRY(range_check(&range, file));
-    AUTO(mem_free) uint8_t *bytes = mem_new(range.size < GET_STEP ? range.size : GET_STEP);
+    AUTO(mem_free) uint8_t *bytes = mem_new(get_step(range.size));
     while (range.size) {
-        const size_t want = range.size < GET_STEP ? range.size : GET_STEP;
+        const size_t want = get_step(range.size);
         size_t got = 0;
         TRY(file_read_at(&got, file, bytes, want, range.offset));
         if (got != want)
             return ERR(CORRUPT, "%s ends at %" PRIu64 " while it is being read", file_path(file),
                        range.offset + got);
-        TRY(sink_write(to, span_of(bytes, got)));
         range.offset += got;
         range.size -= got;
+        if (range.size) /* the disk reads while `to` works */
+            file_read_begin(file, range.offset, get_step(range.size));
+        TRY(sink_write(to, span_of(bytes, got)));
     }
     return NULL;
 }
