@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Pack numbers of one label to places in the list, plus one; 0: not met. */
@@ -12,6 +13,7 @@ typedef struct LabelPacks {
     BackupLabel label;
     uint32_t *place;
     size_t room;
+    uint64_t blocks; /* of all its packs, counted by restore_files_sort() */
 } LabelPacks;
 
 void restore_files_init(RestoreFiles *files, Restore *restore)
@@ -79,8 +81,32 @@ void restore_files_add(RestoreFiles *files, const RestoreFile *file, const Exten
                                     .file = number,
                                     .first_block = extents[i].first_block,
                                     .count = extents[i].count};
-        buf_add(&pack_of(files, extents[i].label, extents[i].pack)->pieces, &piece, sizeof piece);
+        RestorePack *const pack = pack_of(files, extents[i].label, extents[i].pack);
+        buf_add(&pack->pieces, &piece, sizeof piece);
+        pack->blocks += piece.count;
     }
+}
+
+static int pack_order(const void *a, const void *b)
+{
+    const RestorePack *const x = *(RestorePack *const *)a, *const y = *(RestorePack *const *)b;
+    if (x->label_blocks != y->label_blocks)
+        return x->label_blocks < y->label_blocks ? -1 : 1;
+    const int labels = strcmp(x->label.text, y->label.text);
+    if (labels)
+        return labels;
+    return x->pack < y->pack ? -1 : x->pack > y->pack;
+}
+
+void restore_files_sort(RestoreFiles *files)
+{
+    RestorePack **const packs = (RestorePack **)(void *)files->packs.data;
+    const size_t count = files->packs.len / sizeof *packs;
+    for (size_t i = 0; i < count; i++)
+        label_packs(files, packs[i]->label)->blocks += packs[i]->blocks;
+    for (size_t i = 0; i < count; i++)
+        packs[i]->label_blocks = label_packs(files, packs[i]->label)->blocks;
+    qsort(packs, count, sizeof *packs, pack_order);
 }
 
 uint64_t restore_piece_bytes(const RestoreFile *file, const RestorePiece *piece)

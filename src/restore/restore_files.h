@@ -5,12 +5,14 @@
  * restore/restore_files.h - what has to be written, by pack
  *
  * A manifest tells its files in path order, packs are read in theirs. So the files are gathered first, as pieces under
- * the pack that has them; then each pack is read once, front to back, by one worker. Memory: about 100 bytes a file.
+ * the pack that has them; then each pack is read once, front to back, cut into units for the workers. Memory: about 100
+ * bytes a file.
  *
  * Threads: the list is made by one thread; while workers run it does not change.
  */
 #pragma once
 
+#include "flow/pool.h"
 #include "restore/restore_priv.h"
 #include "repo/manifest.h"
 
@@ -33,14 +35,16 @@ typedef struct RestorePiece {
 typedef struct RestorePack {
     BackupLabel label;
     uint32_t pack;
-    Buf pieces; /* RestorePiece */
+    Buf pieces;            /* RestorePiece */
+    uint64_t blocks;       /* of the pieces */
+    uint64_t label_blocks; /* of all packs of this label, once they are sorted */
 } RestorePack;
 
 typedef struct RestoreFiles {
     Restore *restore;
     Arena *arena; /* paths */
     Buf files;    /* RestoreFile */
-    Buf packs;    /* RestorePack *, in the order in which they were met */
+    Buf packs;    /* RestorePack *, in the order in which they were met, then sorted */
     Buf labels;   /* per label a table from pack number to place in `packs` */
     Counter written_bytes;
 } RestoreFiles;
@@ -53,6 +57,9 @@ static inline const RestoreFile *restore_file(const RestoreFiles *files, uint32_
 {
     return (const RestoreFile *)(const void *)files->files.data + number;
 }
+/* Brings the packs into the order of reading, once all files are there: the label that has the bulk comes last. What
+ * other backups changed in it lies in the files by then, so that the bulk can go to the disk as it is written. */
+void restore_files_sort(RestoreFiles *files);
 /* Bytes of the file that the piece holds: the file's size cuts the last block. */
 uint64_t restore_piece_bytes(const RestoreFile *file, const RestorePiece *piece);
 
@@ -62,5 +69,9 @@ static inline mode_t restore_file_mode_open(uint32_t mode)
     return (mode_t)mode | 0600;
 }
 
-/* Reads every pack and writes the pieces, then sets the modes. */
+/* ---- restore_pack.c: reads the pieces (RestorePiece, sorted by offset) from the pack that has them, and writes what the
+ * target has not got. */
+MUST Err *restore_pieces_write(RestoreFiles *files, PackReader *pack, Span pieces, const Pool *pool);
+
+/* ---- restore_units.c: reads every pack and writes the pieces, then sets the modes. */
 MUST Err *restore_files_write(RestoreFiles *files);
