@@ -51,7 +51,7 @@ def _new_identifier():
 
 
 def rename(data):
-    """Gives the cluster in `data`, as initdb left it, another system identifier."""
+    """Gives the stopped cluster in `data` another system identifier. It stands in the long header of every segment."""
     identifier = struct.pack('<Q', _new_identifier())
     path = pathlib.Path(data) / 'global' / 'pg_control'
     control = bytearray(path.read_bytes())
@@ -62,8 +62,9 @@ def rename(data):
         file.write(control)
     for path in (pathlib.Path(data) / 'pg_wal').glob('0*'):
         with open(path, 'r+b') as segment:
-            segment.seek(24)        # behind the short page header
-            segment.write(identifier)
+            if any(segment.read(2)):    # no page magic: not written yet
+                segment.seek(24)        # behind the short page header
+                segment.write(identifier)
 
 
 @functools.lru_cache(None)
