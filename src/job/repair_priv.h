@@ -42,8 +42,13 @@ MUST Err *repair_object(RepairDeed *out, const RepairTask *task);
 /* The repository objects, before the repositories are opened; appends to `deeds` (of RepairDeed). Errors: those of opening
  * them. */
 MUST Err *repair_roots(Buf *deeds, const RepairWork *work, Arena *arena);
-/* Of one; `*is_done` false where the store does not have the cluster. */
-MUST Err *repair_root(RepairDeed *out, bool *is_done, Repo *headless, const RepairWork *work, Arena *arena);
+typedef enum RootStep {
+    ROOT_OF_NOBODY,  /* the store does not have the cluster: nothing is done */
+    ROOT_TAKEN_AWAY, /* what was damaged; to be called once more, with the store opened anew */
+    ROOT_DONE,
+} RootStep;
+/* Of one. */
+MUST Err *repair_root(RepairDeed *out, RootStep *step, Repo *headless, const RepairWork *work, Arena *arena);
 
 RepairSite *repair_site(const RepairTask *task);
 /* Reads the whole object in one repository; `*is_good` false where it is not sound, or not there. */

@@ -9,7 +9,9 @@
  * the commits that stand in the repository, or else with a new id. Only where the cluster is found in the store: a folder
  * over which nothing is mounted gets none.
  *
- * What is damaged is set aside in the quarantine of the newest generation, where an interrupted repair finds it again.
+ * What is damaged is set aside in the quarantine of the newest generation, where the second step finds it, or the next repair
+ * after an interruption. The second step opens the store anew: one that has seen the object go refuses to write, as if its disk
+ * had been taken away.
  */
 #include "job/repair_priv.h"
 
@@ -27,6 +29,7 @@ typedef struct RootMending {
     Generation generation; /* the newest one */
     bool is_missing;
     RepairDeed deed;
+    RootStep step;
     Arena *arena;
 } RootMending;
 
@@ -108,10 +111,13 @@ static Err *root_write(RootMending *mending)
     Span left = {0};
     TRY(remains_mend(&made, &left, &damaged, mending));
     mending->deed.how = made.len ? REPAIR_MENDED : REPAIR_REBUILT;
+    mending->step = ROOT_DONE;
     if (mending->work->options.dry_run)
         return NULL;
-    if (!mending->is_missing)
-        TRY(damaged_take_away(mending, left));
+    if (!mending->is_missing) {
+        mending->step = ROOT_TAKEN_AWAY;
+        return damaged_take_away(mending, left);
+    }
     return made.len ? repo_put(mending->repo, KEY_REPOSITORY, buf_span(&made)) : anew_write(mending);
 }
 
@@ -127,7 +133,7 @@ static Err *cluster_find(bool *is_there, RootMending *mending)
     return NULL;
 }
 
-Err *repair_root(RepairDeed *out, bool *is_done, Repo *headless, const RepairWork *work, Arena *arena)
+Err *repair_root(RepairDeed *out, RootStep *step, Repo *headless, const RepairWork *work, Arena *arena)
 {
     ObjectInfo info;
     Err *err = store_stat(&info, headless->store, KEY_REPOSITORY);
@@ -136,32 +142,44 @@ Err *repair_root(RepairDeed *out, bool *is_done, Repo *headless, const RepairWor
         .work = work,
         .is_missing = err_is(err, ERR_NOT_FOUND),
         .deed = {.repo = arena_text(arena, headless->name), .key = KEY_REPOSITORY, .from = ""},
+        .step = ROOT_OF_NOBODY,
         .arena = arena};
+    bool is_there;
     if (mending.is_missing)
         err_free(&err);
     TRY(err);
-    TRY(cluster_find(is_done, &mending));
-    if (!*is_done)
-        return NULL;
-    TRY(root_write(&mending));
+    TRY(cluster_find(&is_there, &mending));
+    if (is_there)
+        TRY(root_write(&mending));
     mending.deed.was_missing = mending.is_missing;
     *out = mending.deed;
+    *step = mending.step;
     return NULL;
+}
+
+static Err *step_take(RepairDeed *deed, RootStep *step, const RepoSpec *spec, const RepairWork *work,
+                      Arena *arena)
+{
+    AUTO(repo_free) Repo *headless = NULL;
+    TRY(repo_open_headless(&headless, spec));
+    return repair_root(deed, step, headless, work, arena);
 }
 
 static Err *root_of(Buf *deeds, const RepoSpec *spec, const RepairWork *work, Arena *arena)
 {
     AUTO(repo_free) Repo *repo = NULL;
-    AUTO(repo_free) Repo *headless = NULL;
     RepairDeed deed;
-    bool is_done;
+    RootStep step;
     AUTO(err_free) Err *err = repo_open(&repo, spec);
     if (!err_is(err, ERR_CORRUPT))
         return TAKE(err);
-    TRY(repo_open_headless(&headless, spec));
-    TRY(repair_root(&deed, &is_done, headless, work, arena));
-    if (!is_done)
+    TRY(step_take(&deed, &step, spec, work, arena));
+    if (step == ROOT_OF_NOBODY)
         return TAKE(err);
+    if (step == ROOT_TAKEN_AWAY) {
+        TRY(step_take(&deed, &step, spec, work, arena));
+        deed.was_missing = false;
+    }
     buf_add(deeds, &deed, sizeof deed);
     if (work->options.dry_run)
         report_fault(work->report, TAKE(err));

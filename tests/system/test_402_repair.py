@@ -138,3 +138,23 @@ def test_killed_verify_and_repair_lose_nothing(story, folder):
         assert run.code == 0, f'seed {seed}, kill {number}\n{run}'
     assert verified(story)['faulty_objects'] == 0
     assert [path.relative_to(story.a) for path in objects(story.a)] == keys
+
+
+@pytest.mark.majors(15)
+def test_a_repository_that_lost_its_object_gets_it_again(story):
+    """This host remembers under which id it wrote the commits; where nobody does, the cluster is not given up either."""
+    root = story.a / 'pgstrata'
+    good = root.read_bytes()
+    root.unlink()
+    for command in (['verify'], ['verify', '--quick'], ['info']):
+        assert 'has lost its object pgstrata' in story.pgstrata(*command, code=5).err
+    repaired(story, 5, '--dry-run')
+    assert not root.exists()
+    deed, = repaired(story)
+    assert (deed['key'], deed['state'], deed['how']) == ('pgstrata', 'missing', 'rebuilt')
+    verified(story)
+    root.chmod(0o600)
+    root.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    deed, = repaired(story)
+    assert (deed['state'], deed['how']) == ('damaged', 'mended')
+    assert root.read_bytes() == good
