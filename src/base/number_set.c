@@ -9,8 +9,10 @@ enum {
     STRETCH_NUMBERS = 1 << STRETCH_BITS,
     STRETCH_WORDS = STRETCH_NUMBERS / 64,
     LIST_FIRST = 4,
-    /* A longer list costs more to insert into than a bitmap costs memory. */
-    LIST_MAX = 512,
+    /* A longer list costs more to insert into than a bitmap costs memory: sooner where numbers come one by one, hundreds of
+     * thousands from a segment of WAL, than where the runs of many sets are joined. */
+    LIST_MAX_ONES = 128,
+    LIST_MAX_RUNS = 1024,
 };
 
 static uint16_t low_of(uint32_t number)
@@ -140,9 +142,9 @@ static void words_add(NumberStretch *stretch, uint32_t low, uint32_t count)
 }
 
 /* Numbers [low, low + count) of one stretch. */
-static void stretch_add(NumberStretch *stretch, uint32_t low, uint32_t count)
+static void stretch_add(NumberStretch *stretch, uint32_t low, uint32_t count, uint32_t list_max)
 {
-    if (stretch->room && stretch->count + count > LIST_MAX)
+    if (stretch->room && stretch->count + count > list_max)
         list_to_words(stretch);
     if (!stretch->room && count == 1) {
         word_set(stretch, low);
@@ -156,24 +158,29 @@ static void stretch_add(NumberStretch *stretch, uint32_t low, uint32_t count)
         list_add(stretch, (uint16_t)(low + i));
 }
 
-void number_set_add_run(NumberSet *set, NumberRun run)
+static void add_run(NumberSet *set, NumberRun run, uint32_t list_max)
 {
     while (run.count) {
         const uint32_t left = STRETCH_NUMBERS - low_of(run.first);
         const uint32_t count = run.count < left ? run.count : left;
         NumberStretch *const stretch = stretch_get(set, run.first >> STRETCH_BITS);
         set->bytes -= stretch_bytes(stretch);
-        stretch_add(stretch, low_of(run.first), count);
+        stretch_add(stretch, low_of(run.first), count, list_max);
         set->bytes += stretch_bytes(stretch);
         run.first += count;
         run.count -= count;
     }
 }
 
+void number_set_add_run(NumberSet *set, NumberRun run)
+{
+    add_run(set, run, LIST_MAX_RUNS);
+}
+
 void number_set_add(NumberSet *set, uint32_t number)
 {
     if (!number_set_mark(set, number))
-        number_set_add_run(set, (NumberRun){number, 1});
+        add_run(set, (NumberRun){number, 1}, LIST_MAX_ONES);
 }
 
 void number_set_join(NumberSet *set, const NumberSet *from)
