@@ -44,6 +44,14 @@ void buf_add_text(Buf *buf, const char *text)
     buf_add(buf, text, strlen(text));
 }
 
+void buf_add_path(Buf *buf, const char *folder, const char *name)
+{
+    buf_add_text(buf, folder);
+    if (*folder)
+        buf_add(buf, "/", 1);
+    buf_add_text(buf, name);
+}
+
 void buf_addf(Buf *buf, const char *format, ...)
 {
     va_list args;

@@ -21,6 +21,8 @@ typedef struct Buf {
 
 void buf_add(Buf *buf, const void *bytes, size_t size);
 void buf_add_text(Buf *buf, const char *text);
+/* `name`, behind `folder` and a slash unless that is empty. */
+void buf_add_path(Buf *buf, const char *folder, const char *name);
 void buf_addf(Buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_addv(Buf *buf, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 

@@ -35,7 +35,9 @@ int64_t instant_to_pg(Instant instant);
 
 /* "2026-11-21T08:33:12.123456Z"; the fraction is left out when zero. For machines. "none" for INSTANT_NONE. */
 InstantText instant_text(Instant instant);
-/* What instant_text() writes. USAGE on anything else. */
+/* Does that have the form of the example? Not for years before 0 or behind 9999, which file systems can say. */
+bool instant_has_text(Instant instant);
+/* The text of such an instant. USAGE on anything else. */
 MUST Err *instant_parse(Instant *out, const char *text);
 
 /* Calendar date and time of day to microseconds since 1970, proleptic Gregorian; month 1..12, day 1..31. */

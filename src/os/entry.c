@@ -18,12 +18,22 @@ EntryKind entry_kind_of(mode_t st_mode)
     return S_ISLNK(st_mode) ? ENTRY_LINK : ENTRY_OTHER;
 }
 
+/* Some file systems take any number of seconds. */
+static Instant instant_of(const struct timespec *at)
+{
+    int64_t us;
+    if (__builtin_mul_overflow((int64_t)at->tv_sec, 1000000, &us) ||
+        __builtin_add_overflow(us, at->tv_nsec / 1000, &us))
+        return INSTANT_NONE;
+    return (Instant){us};
+}
+
 EntryInfo entry_info_of(const struct stat *st)
 {
     return (EntryInfo){
         .kind = entry_kind_of(st->st_mode),
         .size_bytes = (uint64_t)st->st_size,
-        .modified = {(int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000},
+        .modified = instant_of(&st->st_mtim),
         .mode = st->st_mode & 07777,
         .uid = st->st_uid,
         .gid = st->st_gid,

@@ -88,7 +88,7 @@ Err *folder_sync(const char *path)
     return NULL;
 }
 
-static Err *folder_open(DIR **out, const char *path)
+static Err *dir_open(DIR **out, const char *path)
 {
     TRY(fault_check("list", path));
     DIR *const dir = opendir(path);
@@ -143,7 +143,7 @@ Err *folder_list(FolderList *out, const char *path, Arena *arena)
 {
     AUTO(dir_close) DIR *dir = NULL;
     AUTO(buf_done) Buf found = {0}; /* FolderEntry */
-    TRY(folder_open(&dir, path));
+    TRY(dir_open(&dir, path));
     for (;;) {
         struct dirent *entry;
         TRY(entry_next(&entry, dir, path));
@@ -171,10 +171,49 @@ Err *folder_list(FolderList *out, const char *path, Arena *arena)
 Err *folder_is_empty(bool *out, const char *path)
 {
     AUTO(dir_close) DIR *dir = NULL;
-    TRY(folder_open(&dir, path));
+    TRY(dir_open(&dir, path));
     struct dirent *entry;
     TRY(entry_next(&entry, dir, path));
     *out = !entry;
+    return NULL;
+}
+
+struct Folder {
+    int fd;
+    char *path; /* for messages */
+};
+
+Err *folder_open(Folder **out, const char *path)
+{
+    TRY(fault_check("list", path));
+    const int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd < 0)
+        return ERR_OS("opening folder %s", path);
+    Folder *const folder = mem_new(sizeof *folder);
+    *folder = (Folder){fd, mem_text(path)};
+    *out = folder;
+    return NULL;
+}
+
+void folder_close(Folder **folder)
+{
+    if (!*folder)
+        return;
+    close((*folder)->fd);
+    mem_free(&(*folder)->path);
+    mem_free(folder);
+}
+
+Err *folder_stat(EntryInfo *out, const Folder *folder, const char *name)
+{
+    struct stat st;
+    TRY(fault_check("stat", folder->path));
+    if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        *out = entry_info_of(&st);
+    else if (errno == ENOENT || errno == ENOTDIR)
+        *out = (EntryInfo){.kind = ENTRY_ABSENT, .modified = INSTANT_NONE};
+    else
+        return ERR_OS("looking at %s/%s", folder->path, name);
     return NULL;
 }
 

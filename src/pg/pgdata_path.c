@@ -83,6 +83,8 @@ static bool oid_parse(Oid *out, const char *text)
 
 static bool is_excluded_name(Span name)
 {
+    if (name.len && name.ptr[0] >= '0' && name.ptr[0] <= '9')
+        return false; /* as most are, and none of these */
     for (size_t i = 0; i < COUNT_OF(excluded_names); i++) {
         if (span_equal(name, span_of(excluded_names[i], strlen(excluded_names[i]))))
             return true;

@@ -41,7 +41,7 @@ PgdataPath pgdata_path_classify(const char *path, const PgVersion *version);
 bool pgdata_kind_is_backed_up(PgdataKind kind);
 
 /* Is it a fork of an unlogged relation that recovery makes anew, everything but the init fork? `names` are the file
- * names of its folder, sorted bytewise. */
+ * names of its folder, sorted bytewise; those that end in _init will do. */
 bool pgdata_relation_is_unlogged(const RelationFile *relation, const char *const *names, size_t count);
 
 /* May a file of this name be written below a data directory? Refuses what leads out of it (absolute, "..") or has two

@@ -22,5 +22,8 @@ typedef struct JsonLines {
 JsonLines json_lines(Span text, const char *what);
 /* The next line; NULL at the end. The caller owns it (AUTO(json_free)). CORRUPT. */
 MUST Err *json_lines_next(json_t **out, JsonLines *lines);
+/* The same in two steps: the next line as it stands, without its end; and what it says. */
+MUST Err *json_lines_cut(Span *out, bool *is_end, JsonLines *lines);
+MUST Err *json_lines_parse(json_t **out, const JsonLines *lines, Span line);
 /* A reader of the fields of the line read last. */
 JsonReader json_lines_read(const JsonLines *lines, const json_t *line);

@@ -50,8 +50,8 @@ typedef enum ManifestKind { MANIFEST_FILE, MANIFEST_FOLDER, MANIFEST_LINK } Mani
 typedef struct ManifestEntry {
     ManifestKind kind;
     const char *path;
-    uint32_t mode; /* permission bits, at most 07777 */
-    Instant modified;
+    uint32_t mode;           /* permission bits, at most 07777 */
+    Instant modified;        /* not written when it has no text */
     uint64_t size_bytes;     /* MANIFEST_FILE; else 0 */
     const char *link_target; /* MANIFEST_LINK; else NULL */
     const Extent *extents;   /* MANIFEST_FILE */

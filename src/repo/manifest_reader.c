@@ -5,20 +5,14 @@
  * The root is read whole and its lines become ManifestLeafs; leaves are loaded one at a time. Everything is checked
  * against what the root announced: the leaf's hash, its first and last path, its lines, and at the end the totals.
  */
-#include "repo/manifest_priv.h"
+#include "repo/manifest_line.h"
 
 #include "base/text.h"
-#include "repo/json_lines.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct LabelList {
-    const BackupLabel *labels;
-    size_t count;
-} LabelList;
 
 struct ManifestReader {
     LeafIn in;
@@ -228,163 +222,58 @@ static Err *leaf_check_end(const ManifestReader *reader)
     return NULL;
 }
 
-/* The next line of the manifest with its path; NULL at the end of the last leaf. */
-static Err *line_next(json_t **out, const char **path, ManifestReader *reader)
+/* The next line as it stands, of the next leaf if need be. */
+static Err *line_cut(Span *out, bool *is_end, ManifestReader *reader)
 {
-    AUTO(json_free) json_t *line = NULL;
+    *is_end = true;
     if (reader->leaf)
-        TRY(json_lines_next(&line, &reader->lines));
-    if (!line) {
-        TRY(leaf_check_end(reader));
-        if (reader->leaf == reader->leaf_count) {
-            *out = NULL;
-            return NULL;
-        }
-        TRY(leaf_load(reader));
-        TRY(json_lines_next(&line, &reader->lines));
-        if (!line)
-            return ERR(CORRUPT, "%s has no entries", reader->what);
-    }
-    JsonReader json = json_lines_read(&reader->lines, line);
-    const char *const text = json_read_raw(&json, "path", reader->entry_arena);
-    if (reader->lines.line == 2 && !text_equal(text, reader->leaves[reader->leaf - 1].first))
-        json_read_fault(&json, "the leaf begins with %s, its root says %s", text,
-                        reader->leaves[reader->leaf - 1].first);
-    if (strlen(text) >= sizeof reader->line_path)
-        json_read_fault(&json, "a path of %zu characters", strlen(text));
-    TRY(json_read_end(&json));
-    memcpy(reader->line_path, text, strlen(text) + 1);
-    *path = text;
-    *out = TAKE(line);
-    return NULL;
-}
-
-/* An entry's columns: FORMAT.md, "Extents". */
-typedef struct Columns {
-    const json_t *skip, *count, *label, *pack, *offset;
-} Columns;
-
-/* A column is as long as "count", or absent when all its values are zero. */
-static const json_t *column_read(JsonReader *json, const char *name, size_t length)
-{
-    if (json->fault || !json_object_get(json->json, name))
+        TRY(json_lines_cut(out, is_end, &reader->lines));
+    if (!*is_end)
         return NULL;
-    const json_t *const column = json_read_array(json, name);
-    if (json_array_size(column) != length)
-        json_read_fault(json, "column \"%s\" has %zu values, \"count\" has %zu", name,
-                        json_array_size(column), length);
-    return column;
+    TRY(leaf_check_end(reader));
+    if (reader->leaf == reader->leaf_count)
+        return NULL;
+    TRY(leaf_load(reader));
+    TRY(json_lines_cut(out, is_end, &reader->lines));
+    return *is_end ? ERR(CORRUPT, "%s has no entries", reader->what) : NULL;
 }
 
-static int64_t column_value(JsonReader *json, const json_t *column, size_t at, int64_t lowest,
-                            int64_t highest)
+/* The next line of the manifest; `*is_end` behind the last leaf. */
+static Err *line_next(ManifestLine *out, bool *is_end, ManifestReader *reader, LineKind kind)
 {
-    if (!column || json->fault)
-        return 0;
-    const json_t *const value = json_array_get(column, at);
-    if (json_is_integer(value) && json_integer_value(value) >= lowest && json_integer_value(value) <= highest)
-        return json_integer_value(value);
-    json_read_fault(json, "value %zu of a column is not a whole number within %lld and %lld", at,
-                    (long long)lowest, (long long)highest);
-    return 0;
-}
-
-/* Extent `at` of a line; all but the label count on from `before`, the one before it on the line (NULL: none). */
-static Extent extent_read(JsonReader *json, const Columns *columns, size_t at, const Extent *before,
-                          const LabelList *labels)
-{
-    const int64_t next_block = before ? (int64_t)before->first_block + before->count : 0;
-    const int64_t next_offset = before ? (int64_t)before->offset + (int64_t)before->count * PAGE_BYTES : 0;
-    const int64_t block = next_block + column_value(json, columns->skip, at, 0, UINT32_MAX);
-    const int64_t count = column_value(json, columns->count, at, 1, UINT32_MAX);
-    const int64_t label = column_value(json, columns->label, at, 0, (int64_t)labels->count - 1);
-    const int64_t pack = (before ? (int64_t)before->pack : 0) +
-                         column_value(json, columns->pack, at, -PACK_NUMBER_MAX, PACK_NUMBER_MAX);
-    const int64_t offset =
-        next_offset + column_value(json, columns->offset, at, -2 * PACK_PLAIN_MAX, 2 * PACK_PLAIN_MAX);
-    if (!json->fault && (block > UINT32_MAX || pack < 1 || offset < 0 || !labels->count))
-        json_read_fault(json, "extent %zu lies nowhere", at);
-    Extent extent = {0};
-    if (!json->fault)
-        extent = (Extent){.first_block = (uint32_t)block,
-                          .count = (uint32_t)count,
-                          .pack = (uint32_t)pack,
-                          .offset = (uint64_t)offset,
-                          .label = labels->labels[label]};
-    return extent;
-}
-
-/* Appends the line's extents. */
-static size_t extents_read(ManifestReader *reader, JsonReader *json)
-{
-    if (json->fault || !json_object_get(json->json, "count"))
-        return 0;
-    Columns columns = {.count = json_read_array(json, "count")};
-    const size_t count = json_array_size(columns.count);
-    columns.skip = column_read(json, "skip", count);
-    columns.label = column_read(json, "label", count);
-    columns.pack = column_read(json, "pack", count);
-    columns.offset = column_read(json, "offset", count);
-    if (reader->extents.len / sizeof(Extent) + count > EXTENTS_PER_ENTRY_MAX)
-        json_read_fault(json, "more than %d extents for one file", EXTENTS_PER_ENTRY_MAX);
-
-    Extent before;
-    for (size_t i = 0; i < count && !json->fault; i++) {
-        before = extent_read(json, &columns, i, i ? &before : NULL, &reader->labels);
-        buf_add(&reader->extents, &before, sizeof before);
-    }
-    return count;
-}
-
-static uint32_t mode_read(JsonReader *json)
-{
-    const char *const text = json_read_text(json, "mode");
-    if (json->fault)
-        return 0;
-    uint32_t mode = 0;
-    for (size_t i = 0; i < 4 && text[i] >= '0' && text[i] <= '7'; i++)
-        mode = mode << 3 | (uint32_t)(text[i] - '0');
-    char again[8];
-    snprintf(again, sizeof again, "%04o", mode);
-    if (!text_equal(text, again))
-        json_read_fault(json, "field \"mode\" is \"%s\", not four octal digits", text);
-    return mode;
-}
-
-static void facts_read(ManifestEntry *entry, JsonReader *json, Arena *arena)
-{
-    static const char *const kinds[] = {
-        [MANIFEST_FILE] = "file", [MANIFEST_FOLDER] = "folder", [MANIFEST_LINK] = "link", NULL};
-    entry->kind =
-        json_read_has(json, "kind") ? (ManifestKind)json_read_choice(json, "kind", kinds) : MANIFEST_FILE;
-    entry->mode = mode_read(json);
-    entry->modified = json_read_instant(json, "modified");
-    if (entry->kind == MANIFEST_FILE)
-        entry->size_bytes = json_read_size(json, "size");
-    if (entry->kind == MANIFEST_LINK)
-        entry->link_target = json_read_raw(json, "target", arena);
-}
-
-static bool more_read(JsonReader *json)
-{
-    return json_read_has(json, "more") && json_read_bool(json, "more");
+    Span text;
+    TRY(line_cut(&text, is_end, reader));
+    if (*is_end)
+        return NULL;
+    const LineIn in = {.lines = &reader->lines,
+                       .labels = reader->labels,
+                       .arena = reader->entry_arena,
+                       .extents = &reader->extents};
+    TRY(manifest_line_read(out, &in, text, kind));
+    const char *const path = out->entry.path, *const first = reader->leaves[reader->leaf - 1].first;
+    if (reader->lines.line == 2 && !text_equal(path, first))
+        return ERR(CORRUPT, "%s, line 2: the leaf begins with %s, its root says %s", reader->what, path,
+                   first);
+    memcpy(reader->line_path, path, strlen(path) + 1);
+    return NULL;
 }
 
 /* A line that goes on with the entry of the line before. */
 static Err *more_line_read(bool *more, const ManifestEntry *entry, ManifestReader *reader)
 {
-    AUTO(json_free) json_t *line = NULL;
-    const char *path;
-    TRY(line_next(&line, &path, reader));
-    if (!line)
+    ManifestLine line;
+    bool is_end;
+    TRY(line_next(&line, &is_end, reader, LINE_MORE));
+    if (is_end)
         return ERR(CORRUPT, "%s ends within the entry %s", reader->what, entry->path);
-    JsonReader json = json_lines_read(&reader->lines, line);
-    if (!text_equal(path, entry->path))
-        json_read_fault(&json, "the entry %s should go on, here stands %s", entry->path, path);
-    if (!extents_read(reader, &json))
-        json_read_fault(&json, "the entry %s goes on without extents", entry->path);
-    *more = more_read(&json);
-    return json_read_end(&json);
+    if (!text_equal(line.entry.path, entry->path))
+        return ERR(CORRUPT, "%s, line %u: the entry %s should go on, here stands %s", reader->what,
+                   reader->lines.line, entry->path, line.entry.path);
+    if (!line.extents)
+        return ERR(CORRUPT, "%s, line %u: the entry %s goes on without extents", reader->what,
+                   reader->lines.line, entry->path);
+    *more = line.has_more;
+    return NULL;
 }
 
 static bool may_have_children(const char *link)
@@ -470,20 +359,16 @@ Err *manifest_next(ManifestEntry *out, bool *is_end, ManifestReader *reader)
 {
     arena_clear(reader->entry_arena);
     buf_clear(&reader->extents);
-    AUTO(json_free) json_t *line = NULL;
-    ManifestEntry entry = {0};
-    TRY(line_next(&line, &entry.path, reader));
-    if (!line) {
+    ManifestLine line;
+    bool is_last = false;
+    TRY(line_next(&line, &is_last, reader, LINE_ENTRY));
+    if (is_last) {
         TRY(totals_check(reader));
         *is_end = true;
         return NULL;
     }
-    JsonReader json = json_lines_read(&reader->lines, line);
-    facts_read(&entry, &json, reader->entry_arena);
-    extents_read(reader, &json);
-    bool more = more_read(&json);
-    TRY(json_read_end(&json));
-    while (more)
+    ManifestEntry entry = line.entry;
+    for (bool more = line.has_more; more;)
         TRY(more_line_read(&more, &entry, reader));
     entry.extents = (const Extent *)(const void *)reader->extents.data;
     entry.extent_count = reader->extents.len / sizeof(Extent);

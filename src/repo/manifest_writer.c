@@ -139,9 +139,6 @@ static void add_text_field(Buf *to, const char *name, const char *text)
     mem_free(&dump);
 }
 
-/* One column of a line's extents. */
-typedef enum Column { COLUMN_SKIP, COLUMN_COUNT, COLUMN_LABEL, COLUMN_PACK, COLUMN_OFFSET, COLUMNS } Column;
-
 static const char *const column_names[COLUMNS] = {",\"skip\":[", ",\"count\":[", ",\"label\":[",
                                                   ",\"pack\":[", ",\"offset\":["};
 
@@ -196,7 +193,7 @@ static void add_facts(Buf *to, const ManifestEntry *entry)
     buf_add_text(to, ",\"mode\":\"");
     buf_add(to, mode, sizeof mode);
     buf_add_text(to, "\"");
-    if (!instant_is_none(entry->modified)) {
+    if (instant_has_text(entry->modified)) {
         buf_add_text(to, ",\"modified\":\"");
         buf_add_text(to, instant_text(entry->modified).text);
         buf_add_text(to, "\"");

@@ -41,26 +41,30 @@ static SourceVerdict kind_verdict(SourceItem *item, const char *folder, PgdataKi
     return pgdata_kind_is_backed_up(kind) ? SOURCE_TAKE : SOURCE_SKIP;
 }
 
-static const char *const *names_of(Buf *to, const SourceFolder *folder)
+/* The names that may be those of init forks: mostly none, so that nothing has to be looked up. */
+static size_t inits_find(Buf *to, const SourceFolder *folder)
 {
-    for (size_t i = 0; i < folder->count; i++)
-        buf_add(to, &folder->items[i].name, sizeof folder->items[i].name);
-    return (const char *const *)(const void *)to->data;
+    for (size_t i = 0; i < folder->count; i++) {
+        if (text_ends(folder->items[i].name, "_init"))
+            buf_add(to, &folder->items[i].name, sizeof folder->items[i].name);
+    }
+    return to->len / sizeof folder->items->name;
 }
 
 void filter_apply(SourceFolder *folder, const char *path, const FilterOptions *options)
 {
-    AUTO(buf_done) Buf name_list = {0}, full = {0};
-    const char *const *const names = names_of(&name_list, folder);
+    AUTO(buf_done) Buf inits = {0}, full = {0};
+    const size_t init_count = inits_find(&inits, folder);
     for (size_t i = 0; i < folder->count; i++) {
         SourceItem *const item = &folder->items[i];
         buf_clear(&full);
-        buf_addf(&full, "%s%s%s", path, *path ? "/" : "", item->name);
+        buf_add_path(&full, path, item->name);
         const PgdataPath is = pgdata_path_classify(buf_text(&full), &options->version);
         item->verdict = kind_verdict(item, path, is.kind, options);
         /* Shared relations, of no database, are never unlogged. */
         if (is.kind == PGDATA_RELATION && is.relation.rel.database.id &&
-            pgdata_relation_is_unlogged(&is.relation, names, folder->count))
+            pgdata_relation_is_unlogged(&is.relation, (const char *const *)(const void *)inits.data,
+                                        init_count))
             item->verdict = SOURCE_SKIP;
     }
 }

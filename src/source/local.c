@@ -92,13 +92,34 @@ static const SourceKind source_kinds[] = {
     [ENTRY_OTHER] = SOURCE_OTHER,
 };
 
-/* False when the entry has vanished. */
-static Err *item_read(bool *is_there, SourceItem *item, const Local *local, const char *folder, Arena *arena)
+/* A folder that is being listed. */
+typedef struct Listing {
+    const Local *local;
+    const char *path, *full; /* below the data directory, and with it */
+    Folder *folder;
+    Arena *arena;
+} Listing;
+
+/* The target of a link, and what is behind it when it is one to be followed. */
+static Err *link_read(bool *is_there, SourceItem *item, const Listing *listing)
 {
-    AUTO(buf_done) Buf full = {0};
-    buf_addf(&full, "%s/%s%s%s", local->root, folder, *folder ? "/" : "", item->name);
+    const char *const full = path_join(listing->full, item->name, listing->arena);
+    char *target = NULL;
+    AUTO(err_free) Err *err = path_read_link(&target, full, listing->arena);
+    *is_there = !err_is(err, ERR_NOT_FOUND);
+    if (!*is_there)
+        return NULL;
+    TRY(TAKE(err));
+    item->target = target;
+    return is_followed(listing->path, item->name) ? link_follow(item, listing->local, full, listing->arena)
+                                                  : NULL;
+}
+
+/* False when the entry has vanished. */
+static Err *item_read(bool *is_there, SourceItem *item, const Listing *listing)
+{
     EntryInfo info;
-    TRY(denied_explain(entry_stat(&info, buf_text(&full))));
+    TRY(denied_explain(folder_stat(&info, listing->folder, item->name)));
     *is_there = info.kind != ENTRY_ABSENT;
     if (!*is_there)
         return NULL;
@@ -106,37 +127,32 @@ static Err *item_read(bool *is_there, SourceItem *item, const Local *local, cons
     item->size_bytes = info.kind == ENTRY_FILE ? info.size_bytes : 0;
     item->modified = info.modified;
     item->mode = (uint32_t)info.mode;
-    if (info.kind != ENTRY_LINK)
-        return NULL;
-    char *target = NULL;
-    AUTO(err_free) Err *err = path_read_link(&target, buf_text(&full), arena);
-    if (err_is(err, ERR_NOT_FOUND)) {
-        *is_there = false;
-        return NULL;
-    }
-    TRY(TAKE(err));
-    item->target = target;
-    return is_followed(folder, item->name) ? link_follow(item, local, buf_text(&full), arena) : NULL;
+    return info.kind == ENTRY_LINK ? link_read(is_there, item, listing) : NULL;
 }
 
 /* DROP TABLESPACE removes the link while we look at what is behind it: then it has vanished after all. */
-static Err *item_read_again(bool *is_there, SourceItem *item, const Local *local, const char *folder,
-                            Arena *arena)
+static Err *item_read_again(bool *is_there, SourceItem *item, const Listing *listing)
 {
-    AUTO(err_free) Err *err = item_read(is_there, item, local, folder, arena);
+    AUTO(err_free) Err *err = item_read(is_there, item, listing);
     if (!err_is(err, ERR_AWAY) && !err_is(err, ERR_NOT_FOUND))
         return TAKE(err);
-    AUTO(err_free) Err *again = item_read(is_there, item, local, folder, arena);
+    AUTO(err_free) Err *again = item_read(is_there, item, listing);
     return again ? TAKE(err) : NULL;
+}
+
+static Err *names_read(FolderList *names, Folder **folder, const char *path, Arena *arena)
+{
+    TRY(folder_open(folder, path));
+    return folder_list(names, path, arena);
 }
 
 static Err *local_list(SourceFolder *out, Source *source, const char *path, Arena *arena)
 {
     const Local *const local = (const Local *)source;
-    AUTO(buf_done) Buf full = {0};
-    buf_addf(&full, "%s%s%s", local->root, *path ? "/" : "", path);
+    const char *const full = *path ? path_join(local->root, path, arena) : local->root;
+    AUTO(folder_close) Folder *opened = NULL;
     FolderList names;
-    AUTO(err_free) Err *err = folder_list(&names, buf_text(&full), arena);
+    AUTO(err_free) Err *err = names_read(&names, &opened, full, arena);
     if (err_is(err, ERR_NOT_FOUND) && *path) {
         *out = (SourceFolder){.is_there = false};
         return NULL;
@@ -144,11 +160,12 @@ static Err *local_list(SourceFolder *out, Source *source, const char *path, Aren
     if (err_is(err, ERR_NOT_FOUND))
         return ERR(AWAY, "data directory %s is gone", local->root);
     TRY(denied_explain(TAKE(err)));
+    const Listing listing = {local, path, full, opened, arena};
     SourceFolder folder = {.items = arena_alloc(arena, names.count * sizeof(SourceItem)), .is_there = true};
     for (size_t i = 0; i < names.count; i++) {
         SourceItem item = {.name = names.entries[i].name};
         bool is_there = false;
-        TRY(item_read_again(&is_there, &item, local, path, arena));
+        TRY(item_read_again(&is_there, &item, &listing));
         if (is_there)
             folder.items[folder.count++] = item;
     }

@@ -180,7 +180,7 @@ static void level_pop(Walk *walk)
 static Err *path_set(Walk *walk, const Level *level, const char *name)
 {
     buf_clear(&walk->path);
-    buf_addf(&walk->path, "%s%s%s", level->path, *level->path ? "/" : "", name);
+    buf_add_path(&walk->path, level->path, name);
     if (walk->path.len > PGDATA_PATH_MAX)
         return ERR(LIMIT, "path %.100s… has %zu bytes, at most %d are allowed", buf_text(&walk->path),
                    walk->path.len, PGDATA_PATH_MAX);

@@ -49,7 +49,18 @@ static void test_buf_cut__takes_the_end_off(void **state)
     assert_int_equal(buf.len, 4);
 }
 
+static void test_buf_add_path__needs_no_slash_behind_nothing(void **state)
+{
+    (void)state;
+    AUTO(buf_done) Buf buf = {0};
+    buf_add_path(&buf, "", "base");
+    assert_string_equal(buf_text(&buf), "base");
+    buf_add_path(&buf, "/5", "1259");
+    assert_string_equal(buf_text(&buf), "base/5/1259");
+}
+
 UNIT_MAIN(cmocka_unit_test(test_buf_cut__takes_the_end_off),
+          cmocka_unit_test(test_buf_add_path__needs_no_slash_behind_nothing),
           cmocka_unit_test(test_buf__is_empty_text_before_anything_was_added),
           cmocka_unit_test(test_buf__grows_and_stays_terminated),
           cmocka_unit_test(test_buf__writes_integers_little_endian))

@@ -122,9 +122,46 @@ static void test_folder_sync_all__needs_a_folder(void **state)
     ASSERT_ERR(NOT_FOUND, folder_sync_all(test_path(&folder, "file")));
 }
 
+static void test_folder_stat__looks_without_following(void **state)
+{
+    (void)state;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    AUTO(folder_close) Folder *opened = NULL;
+    touch(test_path(&folder, "f"));
+    ASSERT_OK(path_make_link(test_path(&folder, "link"), "f"));
+    ASSERT_ERR(NOT_FOUND, folder_open(&opened, test_path(&folder, "nothing")));
+    ASSERT_OK(folder_open(&opened, folder.path));
+    EntryInfo info;
+    ASSERT_OK(folder_stat(&info, opened, "f"));
+    assert_int_equal(info.kind, ENTRY_FILE);
+    assert_int_equal(info.mode, 0600);
+    ASSERT_OK(folder_stat(&info, opened, "link"));
+    assert_int_equal(info.kind, ENTRY_LINK);
+    ASSERT_OK(folder_stat(&info, opened, "nothing"));
+    assert_int_equal(info.kind, ENTRY_ABSENT);
+    ASSERT_OK(folder_stat(&info, opened, "f/below"));
+    assert_int_equal(info.kind, ENTRY_ABSENT);
+}
+
+static void test_folder_stat__finds_what_is_in_it_wherever_it_goes(void **state)
+{
+    (void)state;
+    AUTO(test_folder_done) TestFolder folder = test_folder();
+    AUTO(folder_close) Folder *opened = NULL;
+    ASSERT_OK(folder_make(test_path(&folder, "a"), 0700));
+    touch(test_path(&folder, "a/f"));
+    ASSERT_OK(folder_open(&opened, test_path(&folder, "a")));
+    ASSERT_OK(file_rename(test_path(&folder, "a"), test_path(&folder, "b")));
+    EntryInfo info;
+    ASSERT_OK(folder_stat(&info, opened, "f"));
+    assert_int_equal(info.kind, ENTRY_FILE);
+}
+
 UNIT_MAIN(cmocka_unit_test(test_folder_make_all__makes_what_is_missing),
           cmocka_unit_test(test_folder_make_all__stops_at_a_file),
           cmocka_unit_test(test_folder_list__sorts_bytewise),
+          cmocka_unit_test(test_folder_stat__looks_without_following),
+          cmocka_unit_test(test_folder_stat__finds_what_is_in_it_wherever_it_goes),
           cmocka_unit_test(test_folder_is_empty__does_not_count_dots),
           cmocka_unit_test(test_folder_sync_all__needs_a_folder),
           cmocka_unit_test(test_folder_remove_all__never_follows_a_link),

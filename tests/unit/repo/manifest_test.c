@@ -147,6 +147,18 @@ static void test_manifest__reads_back_what_was_written(void **state)
     assert_reads_back(&pack, &root, entries, COUNT_OF(entries));
 }
 
+/* Some file systems can say a time that no text of ours can. */
+static void test_manifest__forgets_a_time_far_away(void **state)
+{
+    (void)state;
+    AUTO(pack_done) MemPack pack = {0};
+    ManifestEntry entry = some_file("a", 0, NULL, 0);
+    entry.modified = instant_from_civil(&(Civil){.year = 12000, .month = 1, .day = 1});
+    const PlainPlace root = write_all(&pack, &entry, 1);
+    entry.modified = INSTANT_NONE;
+    assert_reads_back(&pack, &root, &entry, 1);
+}
+
 static void test_manifest__is_written_as_the_format_shows(void **state)
 {
     (void)state;
@@ -459,6 +471,7 @@ static void test_manifest_reader__sees_a_flipped_bit(void **state)
 }
 
 UNIT_MAIN(cmocka_unit_test(test_manifest__reads_back_what_was_written),
+          cmocka_unit_test(test_manifest__forgets_a_time_far_away),
           cmocka_unit_test(test_manifest__is_written_as_the_format_shows),
           cmocka_unit_test(test_extents_add__joins_what_goes_right_on),
           cmocka_unit_test(test_manifest__may_be_empty),
