@@ -148,7 +148,7 @@ static Err *pages_compare(Chunk *chunk, const Reading *reading, const Extent *ex
         return NULL;
     AUTO(err_free) Err *err = page_hashes_get(hashes, &seed, older_hashes(backup), extent);
     if (err)
-        return err_is(err, ERR_CORRUPT) || err_is(err, ERR_NOT_FOUND) ? NULL : TAKE(err);
+        return err_is_unreadable(err) ? NULL : TAKE(err);
     const size_t first = extent->first_block - (size_t)(chunk->offset / PAGE_BYTES);
     for (size_t i = 0; i < extent->count; i++) {
         if (hash64_of(chunk_page(chunk, first + i), seed) == hashes[i])
