@@ -19,8 +19,8 @@
 #define WAL_SEAM_MAX (64 * 1024)
 /* Format: events in one WAL summary. Restore points made in a loop could fill a segment with 150,000 of them. */
 #define WAL_EVENTS_MAX 4096
-/* Blocks in the map of changes: two terabytes that changed everywhere take 32 MiB. Scattered ones take up to 16 bytes each,
- * never more than 8 KiB in 512 MiB of a relation. */
+/* Blocks in the map of changes: two terabytes that changed everywhere take 32 MiB; many scattered ones four times as much
+ * as their numbers. */
 #define WAL_CHANGES_BYTES_MAX (256 * 1024 * 1024)
 /* Relations in the map of changes, about 100 bytes each. */
 #define WAL_CHANGES_RELATIONS_MAX 10000000
