@@ -215,13 +215,20 @@ static void dropped_stats_take(const ActivityGather *g, OpenXact *xact, const Xa
     }
 }
 
+/* The highest number there is fits in no set (base/number_set.h): its runs would have no end. */
+static void ended_add(NumberSet *ended, Xid xid)
+{
+    if (xid.id != UINT32_MAX)
+        number_set_add(ended, xid.id);
+}
+
 /* What the commit itself tells, beside the time. */
 static void commit_join(ActivityGather *g, const XactEnd *end)
 {
     OpenXact *const found = open_xacts_find(&g->open, end->xid);
     OpenXact *const xact = found ? found : open_xacts_add(&g->open, end->xid);
     for (uint32_t i = 0; i < end->subxact_count; i++) {
-        number_set_add(&g->result.committed, xact_end_subxact(end, i).id);
+        ended_add(&g->result.committed, xact_end_subxact(end, i));
         subxact_join(g, xact, xact_end_subxact(end, i));
     }
     for (uint32_t i = 0; i < end->file_count; i++)
@@ -231,7 +238,7 @@ static void commit_join(ActivityGather *g, const XactEnd *end)
 
 static void take_commit(ActivityGather *g, Lsn start, const XactEnd *end)
 {
-    number_set_add(&g->result.committed, end->xid.id);
+    ended_add(&g->result.committed, end->xid);
     if (end->subxact_count || end->file_count || end->dropped_stats_count)
         commit_join(g, end);
     OpenXact *const xact = open_xacts_find(&g->open, end->xid);
@@ -249,10 +256,10 @@ static void take_commit(ActivityGather *g, Lsn start, const XactEnd *end)
 
 static void take_abort(ActivityGather *g, const XactEnd *end)
 {
-    number_set_add(&g->result.aborted, end->xid.id);
+    ended_add(&g->result.aborted, end->xid);
     open_xacts_remove(&g->open, end->xid);
     for (uint32_t i = 0; i < end->subxact_count; i++) {
-        number_set_add(&g->result.aborted, xact_end_subxact(end, i).id);
+        ended_add(&g->result.aborted, xact_end_subxact(end, i));
         open_xacts_remove(&g->open, xact_end_subxact(end, i));
     }
 }

@@ -7,7 +7,8 @@
  * Kept beside each segment, so that "when was this table dropped, and by which transaction?" is answered without reading
  * WAL. Three lists:
  *   - per relation file, rows inserted, updated and deleted, by anybody;
- *   - the transactions that ended here, committed and aborted apart, subtransactions among them;
+ *   - the transactions that ended here, committed and aborted apart, subtransactions among them; but not the one with the
+ *     highest number there is, which no NumberSet holds;
  *   - transactions *of note*. One that committed here is when it dropped, cut or truncated a file or a database, or updated
  *     or deleted WAL_NOTE_ROWS rows of one relation here. One that is still open at the end is when it did any of it
  *     at all, with whatever it did. A transaction that works in several segments so adds up from its parts; only of the

@@ -137,6 +137,35 @@ static void test_commit__is_of_note_when_it_changed_much(void **state)
     }
 }
 
+/* Numbers wrap around: the highest one is a transaction like any other, but no set holds it. */
+static void test_last_number_before_the_wrap__ends_no_list(void **state)
+{
+    (void)state;
+    const uint32_t last = UINT32_MAX;
+    const struct {
+        uint8_t op;
+        uint32_t xid;
+        const uint32_t *sub;
+    } cases[] = {{0x00, last, NULL}, {0x00, last - 1, &last}, {0x20, last, NULL}, {0x20, last - 1, &last}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(activity_gather_free) ActivityGather *g = begin(15);
+        take_rows(g, DELETE, last, table, WAL_NOTE_ROWS);
+        take_end(g, cases[i].op, last - 2, NULL, NULL);
+        take_end(g, cases[i].op, cases[i].xid, cases[i].sub, NULL);
+        AUTO(wal_activity_done) WalActivity a;
+        activity_gather_finish(&a, g);
+        const NumberSet *const ended = cases[i].op ? &a.aborted : &a.committed;
+        NumberRun run = {0, 0};
+        assert_true(number_set_next(&run, ended, 0));
+        assert_int_equal(run.first, last - 2);
+        assert_int_equal(run.count, cases[i].sub ? 2 : 1);
+        assert_false(number_set_next(&run, ended, run.first + run.count));
+        assert_int_equal(a.note_count, cases[i].op ? 0 : 1);
+        if (a.note_count)
+            assert_int_equal(a.notes[0].xid.id, cases[i].xid);
+    }
+}
+
 static void test_drop__tells_oid_and_file(void **state)
 {
     (void)state;
@@ -450,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows__are_counted_by_record),
         cmocka_unit_test(test_commit__is_of_note_when_it_changed_much),
+        cmocka_unit_test(test_last_number_before_the_wrap__ends_no_list),
         cmocka_unit_test(test_drop__tells_oid_and_file),
         cmocka_unit_test(test_subtransaction__counts_for_its_top),
         cmocka_unit_test(test_open__is_kept_with_little),
