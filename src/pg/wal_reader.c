@@ -295,11 +295,14 @@ static Err *continue_head_seam(WalReader *r, const uint8_t *page, const WalPageH
     return read_records(r, page, offset);
 }
 
-/* The server crashed in the middle of a record and went on behind it: what is open is void. */
+/* The server crashed in the middle of a record and went on behind it: what is open is void. A record begun before the
+ * first page is, too, unless it has come to its end. */
 static void give_up_unfinished(WalReader *r)
 {
     r->overwrites = r->open.start;
     r->open.start = (Lsn){0};
+    if (!r->head_left)
+        return;
     r->head_left = r->progress.head_seam_total_bytes = 0;
     buf_clear(&r->head_seam);
 }

@@ -149,28 +149,46 @@ static void test_wal_chain__breaks_where_another_record_was_the_last(void **stat
     assert_broken(alien, 2, "the one before ends with that at");
 }
 
-/* The server died within a record and declared it void when it came back. */
+/* The server died within the record that is open and declared it void when it came back, on the page at `at`. */
+static void declare_void(FakeWal *wal, Lsn at, const WalJoint *before)
+{
+    assert_true(lsn_is_valid(before->open_start));
+    fake_wal_cut(wal, at, before->last);
+    wal->next_flags = WAL_PAGE_OVERWRITES;
+    uint8_t main[16];
+    put_u64(main, before->open_start.at);
+    put_u64(main + 8, 0);
+    fake_wal_main(wal, WAL_XLOG, WAL_XLOG_OVERWRITE_CONTRECORD, (Xid){0}, span_of(main, sizeof main));
+    fake_wal_filler(wal, 64);
+    fake_wal_pad_segment(wal);
+}
+
 static void test_wal_chain__passes_over_a_record_that_was_declared_void(void **state)
 {
     (void)state;
     AUTO(fake_wal_done) FakeWal wal;
     life(&wal, 104, 1, 400);
     const Lsn border = {(FIRST + 1) * (uint64_t)FAKE_WAL_SEGMENT};
-    const Lsn open = {border.at - 104};
     AUTO(buf_done) Buf first = {0};
     const Span all = segment_of(&wal, 0);
     buf_add(&first, all.ptr, all.len);
     const WalJoint before = joint_of(buf_span(&first));
-    assert_int_equal(before.open_start.at, open.at);
-    fake_wal_cut(&wal, border, before.last);
-    wal.next_flags = WAL_PAGE_OVERWRITES;
-    uint8_t main[16];
-    put_u64(main, open.at);
-    put_u64(main + 8, 0);
-    fake_wal_main(&wal, WAL_XLOG, WAL_XLOG_OVERWRITE_CONTRECORD, (Xid){0}, span_of(main, sizeof main));
-    fake_wal_filler(&wal, 64);
-    fake_wal_pad_segment(&wal);
+    assert_int_equal(before.open_start.at, border.at - 104);
+    declare_void(&wal, border, &before);
     const Span segments[] = {buf_span(&first), segment_of(&wal, 1)};
+    assert_joined(segments, 2, FIRST);
+}
+
+/* A crash further on takes nothing away from the record that crosses the border. */
+static void test_wal_chain__goes_on_where_a_later_record_was_declared_void(void **state)
+{
+    (void)state;
+    enum { UNTIL = 10 * PAGE_BYTES };
+    AUTO(fake_wal_done) FakeWal wal;
+    life(&wal, 104, 1, 400);
+    const WalJoint before = joint_of(span_cut(segment_of(&wal, 1), 0, UNTIL));
+    declare_void(&wal, (Lsn){wal.start.at + FAKE_WAL_SEGMENT + UNTIL}, &before);
+    const Span segments[] = {segment_of(&wal, 0), segment_of(&wal, 1)};
     assert_joined(segments, 2, FIRST);
 }
 
@@ -233,6 +251,7 @@ UNIT_MAIN(cmocka_unit_test(test_wal_chain__goes_on_over_every_border),
           cmocka_unit_test(test_wal_chain__breaks_where_lengths_differ),
           cmocka_unit_test(test_wal_chain__breaks_where_another_record_was_the_last),
           cmocka_unit_test(test_wal_chain__passes_over_a_record_that_was_declared_void),
+          cmocka_unit_test(test_wal_chain__goes_on_where_a_later_record_was_declared_void),
           cmocka_unit_test(test_wal_chain__follows_a_record_over_segments_that_it_fills),
           cmocka_unit_test(test_wal_chain__breaks_where_records_end_before_the_segment),
           cmocka_unit_test(test_wal_chain__goes_on_in_the_wal_of_every_major))
