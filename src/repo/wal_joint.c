@@ -78,6 +78,12 @@ static uint64_t record_room(uint64_t from, uint64_t to, uint32_t segment_bytes)
            segments * (WAL_PAGE_LONG_HEAD_BYTES - WAL_PAGE_HEAD_BYTES);
 }
 
+static uint64_t segment_room(WalName name)
+{
+    const uint64_t begin = wal_name_start(name).at;
+    return record_room(begin, begin + name.segment_bytes, name.segment_bytes);
+}
+
 /* CRC of bytes that are not at hand: a CRC-32C is linear, so the state over them is that over as many zeros, with what they
  * give from a state of 0 added. */
 static uint32_t crc_join(uint32_t state, uint32_t crc, size_t size)
@@ -125,12 +131,18 @@ static bool is_joined(const WalChain *chain, const WalJoint *joint)
            before->open_here_bytes + joint->head_total_bytes == before->open_total_bytes;
 }
 
+static void record_forget(WalChain *chain)
+{
+    chain->open_start = (Lsn){0};
+    chain->open_left_bytes = 0;
+}
+
 /* The open record ends in this segment. */
 static bool record_breaks(WalBreak *out, WalChain *chain, const WalJoint *joint)
 {
     const Lsn start = chain->open_start;
     WalRecordHead head;
-    chain->open_start = (Lsn){0};
+    record_forget(chain);
     if (is_joined(chain, joint)) {
         const uint32_t crc = joined_crc(&head, &chain->before, joint);
         if (crc != head.crc)
@@ -145,8 +157,9 @@ static bool record_breaks(WalBreak *out, WalChain *chain, const WalJoint *joint)
 
 static bool is_void(const WalChain *chain, const WalJoint *joint)
 {
-    return lsn_is_valid(chain->open_start) &&
-           (joint->voids.at == chain->open_start.at || (!joint->has_all_events && !joint->head_total_bytes));
+    const bool is_told = lsn_is_valid(chain->open_start) ? joint->voids.at == chain->open_start.at
+                                                         : lsn_is_valid(joint->voids);
+    return chain->open_left_bytes && (is_told || (!joint->has_all_events && !joint->head_total_bytes));
 }
 
 static bool border_breaks(WalBreak *out, WalChain *chain, const WalJoint *joint, WalName name)
@@ -154,11 +167,11 @@ static bool border_breaks(WalBreak *out, WalChain *chain, const WalJoint *joint,
     const uint64_t border = wal_name_start(name).at;
     if (chain->before.is_cut)
         return broken(out, "the records of the one before end at %s", lsn_text(chain->before.next).text);
+    const uint64_t left = chain->open_left_bytes;
     if (is_void(chain, joint)) {
-        chain->open_start = (Lsn){0};
+        record_forget(chain);
         return false;
     }
-    const uint64_t left = lsn_is_valid(chain->open_start) ? chain->open_left_bytes : 0;
     if (joint->head_total_bytes != left)
         return broken(out,
                       "%" PRIu64
@@ -167,7 +180,7 @@ static bool border_breaks(WalBreak *out, WalChain *chain, const WalJoint *joint,
     if (!left)
         return lsn_is_valid(chain->before.next) && chain->before.next.at < border &&
                broken(out, "the records of the one before end at %s", lsn_text(chain->before.next).text);
-    const uint64_t room = record_room(border, border + name.segment_bytes, name.segment_bytes);
+    const uint64_t room = segment_room(name);
     if (left <= room)
         return record_breaks(out, chain, joint);
     chain->open_left_bytes -= room;
@@ -180,14 +193,17 @@ static void joint_take(WalChain *chain, const WalJoint *joint, WalName name)
     chain->is_begun = true;
     if (lsn_is_valid(joint->last))
         chain->last = joint->last;
-    if (lsn_is_valid(chain->open_start)) { /* it fills this segment */
+    if (chain->open_left_bytes) { /* the record fills this segment */
         chain->before.is_cut |= joint->is_cut;
         return;
     }
+    const uint64_t room = segment_room(name);
     chain->before = *joint;
-    chain->is_long = false;
+    chain->is_long = joint->head_total_bytes > room; /* the chain begins within a record */
     chain->open_start = joint->open_start;
-    if (lsn_is_valid(joint->open_start))
+    if (chain->is_long)
+        chain->open_left_bytes = joint->head_total_bytes - room;
+    else if (lsn_is_valid(joint->open_start))
         chain->open_left_bytes = joint->open_total_bytes -
                                  record_room(joint->open_start.at, wal_name_end(name).at, name.segment_bytes);
 }

@@ -48,11 +48,11 @@ WalJoint wal_joint_of(const WalSummary *summary, const WalSeams *seams);
 /* Zero-initialised: before the first segment. */
 typedef struct WalChain {
     bool is_begun;
-    WalJoint before; /* of the segment in which the open record begins, or of the one before */
-    Lsn last;        /* start of the last record that ended; invalid: not known */
-    Lsn open_start;  /* invalid: no record is open */
-    uint64_t open_left_bytes;
-    bool is_long; /* the open record fills segments */
+    WalJoint before;          /* of the segment in which the open record begins, or of the one before */
+    Lsn last;                 /* start of the last record that ended; invalid: not known */
+    Lsn open_start;           /* of the open record; invalid: it began before the chain, or none is open */
+    uint64_t open_left_bytes; /* 0: no record is open */
+    bool is_long;             /* the open record fills segments */
 } WalChain;
 
 typedef struct WalBreak {

@@ -211,6 +211,10 @@ static void test_wal_chain__follows_a_record_over_segments_that_it_fills(void **
     assert_joined(segments, 4, FIRST);
     const Span short_of_one[] = {segment_of(&wal, 0), segment_of(&wal, 1), segment_of(&wal, 3)};
     assert_true(joined(short_of_one, 3, FIRST).is_there);
+    /* A chain may begin in the middle of it. */
+    for (size_t i = 1; i <= 2; i++)
+        assert_joined(segments + i, 4 - i, FIRST + i);
+    assert_broken(short_of_one + 1, 2, "bytes are missing of the last record");
 }
 
 static void test_wal_chain__breaks_where_records_end_before_the_segment(void **state)
