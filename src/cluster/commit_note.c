@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "cluster/state_folder.h"
-#include "os/entry.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/path.h"
@@ -26,19 +25,15 @@ Err *commit_note_remove(const char *state_dir, const Repo *repo, const KeyRoot *
 {
     AUTO(arena_free) Arena *arena = arena_new();
     const char *folder = NULL;
-    EntryInfo info;
     if (!state_dir)
         return NULL;
     TRY(state_folder_of(&folder, state_dir, "commits", repo, arena));
-    const char *const path = note_path(folder, root, label, arena);
-    Err *err = entry_stat(&info, path);
-    if (err_is(err, ERR_NOT_FOUND)) {
+    TRY(file_remove(note_path(folder, root, label, arena)));
+    /* Also when it is gone already: whoever removed it may have died before its sync. */
+    Err *err = folder_sync(folder);
+    if (err_is(err, ERR_NOT_FOUND)) /* this host keeps none */
         err_free(&err);
-        return NULL;
-    }
-    TRY(err);
-    TRY(file_remove(path));
-    return folder_sync(folder);
+    return err;
 }
 
 Err *commit_note_write(const char *state_dir, const Repo *repo, const CommitNote *note)

@@ -92,6 +92,30 @@ static void test_commit_notes_check__knows_the_newest_by_its_bytes(void **state)
     ASSERT_ERR_TEXT(CORRUPT, "not the one", check(&scene));
 }
 
+static Err *forget(const Scene *scene, size_t at)
+{
+    const KeyRoot root = {"main", generations[at]};
+    BackupLabel label;
+    memcpy(label.text, labels[at], strlen(labels[at]) + 1);
+    return commit_note_remove(scene->folder.path, scene->repo, &root, label);
+}
+
+/* A host that only expires has no notes, nor a folder for them. */
+static void test_commit_note_remove__has_nothing_to_do_without_a_note(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    ASSERT_OK(forget(&scene, 1));
+    ASSERT_OK(forget(&scene, 1));
+    const CommitNotes left =
+        commit_notes_load(scene.folder.path, scene.repo, "main", &scene.report, scene.arena);
+    assert_int_equal(left.count, NOTES - 1);
+    AUTO(test_folder_done) TestFolder other = scene.folder;
+    scene.folder = test_folder();
+    ASSERT_OK(forget(&scene, 1));
+}
+
 UNIT_MAIN(cmocka_unit_test(test_commit_notes_check__reads_one_commit_however_many_there_are),
           cmocka_unit_test(test_commit_notes_check__misses_any_that_is_gone),
-          cmocka_unit_test(test_commit_notes_check__knows_the_newest_by_its_bytes))
+          cmocka_unit_test(test_commit_notes_check__knows_the_newest_by_its_bytes),
+          cmocka_unit_test(test_commit_note_remove__has_nothing_to_do_without_a_note))
