@@ -15,8 +15,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* More records than this in one grace say nothing new. */
-enum { RECORDS_PER_GRACE = 16 };
+enum {
+    RECORDS_PER_GRACE = 16, /* more in one grace say nothing new */
+    RECORD_TRIES_MAX = 10,  /* so many others may write one under our eyes */
+};
 
 typedef struct Wanted {
     WalWanted range;
@@ -210,6 +212,7 @@ static bool is_within(const WalWanted *range, const WalWantedList *list)
 /* What a record of a moment ago says. One that cannot be read, or that somebody has tidied away, says nothing. */
 static Err *said_read(WalWantedList *out, const Expiry *expiry, uint32_t number)
 {
+    *out = (WalWantedList){.count = 0};
     Err *err = hold_wal_load(out, expiry->repo, &expiry->generation->root, number, expiry->arena);
     if (err_is_unreadable(err))
         err_free(&err);
@@ -232,6 +235,25 @@ static bool said_join(WalSweep *sweep, const WalWantedList *said)
     return is_said;
 }
 
+/* A host that has taken the number may want less: what he said is read. */
+static Err *record_put(WalSweep *sweep, uint32_t number)
+{
+    Expiry *const expiry = sweep->expiry;
+    for (int i = 0; i < RECORD_TRIES_MAX; i++, number++) {
+        const WalWantedList list = ranges_list(sweep);
+        WalWantedList said;
+        Err *err = hold_wal_write(expiry->repo, &expiry->generation->root, number, &list);
+        if (!err_is(err, ERR_EXISTS))
+            return err;
+        err_free(&err);
+        TRY(said_read(&said, expiry, number));
+        if (said_join(sweep, &said))
+            return NULL;
+    }
+    return ERR(BUSY, "others write down which WAL they want in the repository %s again and again",
+               expiry->repo->name);
+}
+
 /* Written down unless that was done a moment ago, by whomever. A host that wants more says so at once, with what the
  * other one wanted, so that hosts which run one behind the other do not fill the repository with records. */
 static Err *record_write(WalSweep *sweep)
@@ -249,11 +271,7 @@ static Err *record_write(WalSweep *sweep)
         TRY(said_read(&said, expiry, last->number));
     if (is_young && said_join(sweep, &said))
         return NULL;
-    const WalWantedList list = ranges_list(sweep);
-    Err *err = hold_wal_write(expiry->repo, &expiry->generation->root, last ? last->number + 1 : 1, &list);
-    if (err_is(err, ERR_EXISTS))
-        err_free(&err);
-    return err;
+    return record_put(sweep, last ? last->number + 1 : 1);
 }
 
 static Err *record_load(WalSweep *sweep, uint32_t number)

@@ -288,6 +288,45 @@ static void test_expire__the_host_that_wants_more_wal_is_heard(void **state)
     assert_in_range(yard_count_keys(&yard, "hold/wal/"), 1, 8);
 }
 
+/* Another host, which promised less, expires whenever the careful one is about to write down what it wants. */
+typedef struct Careless {
+    Yard *yard;
+    bool is_inside;
+} Careless;
+
+static bool careless_expires(void *arg, FaultyCall call, const char *key)
+{
+    Careless *const careless = arg;
+    if (careless->is_inside || call != FAULTY_PUT || !strstr(key, "/hold/wal/"))
+        return false;
+    const Promises promises = careless->yard->cluster.retention;
+    careless->is_inside = true;
+    ASSERT_OK(promises_parse(&careless->yard->cluster.retention, "pitr 1d"));
+    yard_expire(careless->yard);
+    careless->yard->cluster.retention = promises;
+    careless->is_inside = false;
+    return false;
+}
+
+static void test_expire__the_host_that_wants_more_wal_is_heard_where_both_write_at_once(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    yard_open(&yard, "pitr 30d", DAY_US);
+    days_pass(&yard, 8);
+    const size_t all = yard_count_keys(&yard, "wal/");
+    Careless careless = {.yard = &yard};
+    for (int day = 0; day < 8; day++) {
+        faulty_plan(yard.faulty, (FaultyPlan){.matches = careless_expires, .arg = &careless});
+        yard_expire(&yard);
+        faulty_plan(yard.faulty, (FaultyPlan){0});
+        yard_check(&yard);
+        yard_wait(&yard, DAY_US);
+    }
+    assert_int_equal(yard_count_keys(&yard, "wal/"), all - 2); /* those before the first backup */
+    assert_in_range(yard_count_keys(&yard, "hold/wal/"), 1, 8);
+}
+
 static void other_says(Yard *yard, const YardBackup *backup, HoldWord word)
 {
     AUTO(arena_free) Arena *arena = arena_new();
@@ -351,5 +390,6 @@ UNIT_MAIN(cmocka_unit_test(test_expire__a_dropped_timeline_keeps_what_another_br
           cmocka_unit_test(test_expire__a_generation_without_backups_goes_when_it_is_given_up),
           cmocka_unit_test(test_expire__names_a_branch_to_which_no_backup_leads),
           cmocka_unit_test(test_expire__the_host_that_wants_more_wal_is_heard),
+          cmocka_unit_test(test_expire__the_host_that_wants_more_wal_is_heard_where_both_write_at_once),
           cmocka_unit_test(test_expire__what_another_host_took_back_stays_until_a_person_says_otherwise),
           cmocka_unit_test(test_expire__says_that_another_host_condemned_what_is_wanted_here))
