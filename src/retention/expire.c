@@ -155,6 +155,19 @@ static Err *hand_say(Expiry *expiry, const StockBackup *backup)
 
 /* ---- a timeline that is given up ---- */
 
+/* One that is not there may come some day: what it writes then is nothing that anybody has given up today. */
+static bool timeline_is_known(const Expiry *expiry)
+{
+    const Stock *const stock = &expiry->stock;
+    const Timeline timeline = expiry->work->options.drop_timeline;
+    bool is_known = lineage_part(&stock->production, timeline) ||
+                    wal_archive_timeline(&stock->archive, timeline) ||
+                    hold_is_given_up(&stock->holds, timeline);
+    for (size_t i = 0; i < stock->other_count; i++)
+        is_known |= stock->others[i].timeline.id == timeline.id;
+    return is_known;
+}
+
 static Err *timeline_refuse(const Expiry *expiry)
 {
     const Timeline timeline = expiry->work->options.drop_timeline;
@@ -256,7 +269,10 @@ static Err *generation_ask(Gathering *gathering, Repo *repo, const Generation *g
         gathering->found++;
         TRY(generation_refuse(&expiry));
     }
-    return options->drop_timeline.id ? timeline_refuse(&expiry) : NULL;
+    if (!options->drop_timeline.id)
+        return NULL;
+    gathering->found += timeline_is_known(&expiry);
+    return timeline_refuse(&expiry);
 }
 
 static Err *words_say(Expiry *expiry)
@@ -266,7 +282,7 @@ static Err *words_say(Expiry *expiry)
     const StockBackup *const backup = options->backup ? asked_backup(expiry, &at) : NULL;
     if (backup)
         TRY(hand_say(expiry, backup));
-    if (options->drop_timeline.id)
+    if (options->drop_timeline.id && timeline_is_known(expiry))
         TRY(timeline_say(expiry, options->drop_timeline));
     if (is_dropped(expiry))
         TRY(generation_say(expiry));
@@ -356,6 +372,9 @@ static Err *asked_check(Gathering *gathering, Repo *const *repos, size_t count)
     if (options->backup && !gathering->found)
         return err_hint(ERR(NOT_FOUND, "cluster %s has no backup %s", cluster, options->backup),
                         "\"pgstrata info\" lists the backups");
+    if (options->drop_timeline.id && !gathering->found)
+        return err_hint(ERR(NOT_FOUND, "cluster %s has no timeline %u", cluster, options->drop_timeline.id),
+                        "\"pgstrata info\" lists the timelines");
     if (options->drop_generation && !gathering->found)
         return err_hint(ERR(NOT_FOUND, "cluster %s has no generation %u", cluster, options->drop_generation),
                         "\"pgstrata info\" lists the generations");

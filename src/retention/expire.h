@@ -29,7 +29,7 @@ typedef struct ExpireOptions {
     bool lists_objects;       /* fills result.objects */
     const char *backup;       /* a label: this one by hand, and nothing else; NULL: what the promises say */
     bool is_forced;           /* also the last good one, a pinned one, one that may be running */
-    Timeline drop_timeline;   /* given up from now on; 0: none */
+    Timeline drop_timeline;   /* given up from now on, in each generation that knows it; 0: none */
     uint32_t drop_generation; /* all timelines of this one, which is not today's and has no backup; 0: none */
 } ExpireOptions;
 

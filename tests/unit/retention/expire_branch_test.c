@@ -109,6 +109,28 @@ static void test_expire__wal_of_a_dropped_timeline_waits_for_the_grace(void **st
     assert_int_equal(yard_count_keys(&yard, "wal/00000002/"), 0);
 }
 
+/* Its number may come to be some day, in this generation or in another one. */
+static void test_expire__a_timeline_that_nobody_knows_is_not_given_up(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    AUTO(arena_free) Arena *arena = arena_new();
+    AUTO(report_done) Report report = {0};
+    ExpireResult result;
+    const ExpireWork work = {.cluster = &yard.cluster, .options = {.drop_timeline = {4}}, .report = &report};
+    two_leave(&yard, DAY_US);
+    ASSERT_ERR_TEXT(NOT_FOUND, "no timeline 4", expire_repos(&result, &yard.repo, 1, &work, arena));
+    assert_int_equal(yard_count_keys(&yard, "hold/timeline/"), 0);
+    const Generation first = yard.generation;
+    Generation wanted = first;
+    wanted.system_id.id++;
+    ASSERT_OK(generation_create(&yard.generation, yard.set, &wanted));
+    yard_branch(&yard, 1, 0, 0);
+    drop(&yard, 2, &result, arena);
+    assert_int_equal(yard_count_keys(&yard, "hold/timeline/"), 1); /* of the first generation */
+    assert_false(yard_has(&yard, key_hold(&yard.generation.root, "timeline", "00000002", 1)));
+}
+
 /* The tail that a restore in place has left behind is worth nothing without the way there. */
 static void test_expire__keeps_the_way_from_the_newest_backup_to_another_branch(void **state)
 {
@@ -382,6 +404,7 @@ static void test_expire__says_that_another_host_condemned_what_is_wanted_here(vo
 
 UNIT_MAIN(cmocka_unit_test(test_expire__a_dropped_timeline_keeps_what_another_branch_needs),
           cmocka_unit_test(test_expire__a_dropped_timeline_keeps_the_wal_of_a_pinned_backup),
+          cmocka_unit_test(test_expire__a_timeline_that_nobody_knows_is_not_given_up),
           cmocka_unit_test(test_expire__wal_of_a_dropped_timeline_waits_for_the_grace),
           cmocka_unit_test(test_expire__keeps_the_way_from_the_newest_backup_to_another_branch),
           cmocka_unit_test(test_expire__a_line_that_cannot_be_read_stops_what_depends_on_it),
