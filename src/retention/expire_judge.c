@@ -241,10 +241,21 @@ Err *expire_decide(Expiry *expiry)
     return NULL;
 }
 
+/* Between the decisions and this look a promise, or a pin, may have come to want it, or somebody else have condemned
+ * it: his grace may end before we come again. */
+static bool is_pardoned(const Expiry *expiry, size_t at)
+{
+    const StockBackup *const backup = &expiry->stock.backups[at];
+    const Verdict verdict = expiry->judgements[at].verdict;
+    return (verdict == VERDICT_STAYS || verdict == VERDICT_RUNNING) &&
+           (hold_says(backup->fate, HOLD_REMOVING) ||
+            (hold_says(backup->fate, HOLD_CONDEMNED) && expire_is_meant(expiry, backup->entry.label)));
+}
+
 bool expire_has_work(const Expiry *expiry)
 {
     for (size_t i = 0; i < expiry->stock.count; i++) {
-        if (expire_is_due(expiry, i) ||
+        if (expire_is_due(expiry, i) || is_pardoned(expiry, i) ||
             hold_is_removing(&expiry->stock.holds, expiry->stock.backups[i].entry.label))
             return true;
     }
@@ -284,14 +295,12 @@ static Err *backup_remove(Expiry *expiry, const StockBackup *backup, const char 
     return NULL;
 }
 
-/* Between the word and this look a promise, or a pin, may have come to want it. */
 static Err *reprieve(Expiry *expiry, size_t at)
 {
     const StockBackup *const backup = &expiry->stock.backups[at];
-    const Verdict verdict = expiry->judgements[at].verdict;
-    if (verdict == VERDICT_GOES || verdict == VERDICT_REMAINS || expiry->work->options.dry_run ||
-        !hold_is_removing(&expiry->stock.holds, backup->entry.label))
+    if (expiry->work->options.dry_run || !is_pardoned(expiry, at))
         return NULL;
+    conflict_tell(expiry, backup, &expiry->judgements[at]);
     Hold hold = hold_next(HOLD_FATES, backup->entry.label.text, HOLD_REPRIEVED, backup->fate);
     hold.note = expiry->judgements[at].why;
     return expire_say(expiry, &hold);

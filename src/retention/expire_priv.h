@@ -62,7 +62,7 @@ MUST Err *expire_clock(Expiry *expiry);
 MUST Err *expire_look(Expiry *expiry);
 /* Does nothing in a dry run. */
 MUST Err *expire_decide(Expiry *expiry);
-/* Is anything said to be removed now? */
+/* Is anything said to be removed now, or to be taken back? */
 bool expire_has_work(const Expiry *expiry);
 MUST Err *expire_remove(Expiry *expiry);
 MUST Err *expire_packs(Expiry *expiry);

@@ -402,6 +402,43 @@ static void test_expire__says_that_another_host_condemned_what_is_wanted_here(vo
     assert_true(is_there(&yard, &yard.backups[0]));
 }
 
+typedef struct Condemner {
+    Yard *yard;
+    int looks;
+} Condemner;
+
+/* Another host's word falls between the two looks of an expiry. */
+static bool condemned_between(void *arg, FaultyCall call, const char *key)
+{
+    enum { SECOND = 2 };
+    static const char folder[] = "/hold/";
+    Condemner *const condemner = arg;
+    const size_t len = strlen(key);
+    if (call == FAULTY_LIST && len > strlen(folder) && text_equal(key + len - strlen(folder), folder) &&
+        ++condemner->looks == SECOND)
+        other_says(condemner->yard, &condemner->yard->backups[0], HOLD_CONDEMNED);
+    return false;
+}
+
+/* Else it would be taken back a day later, when the other one has begun to remove it. */
+static void test_expire__takes_back_at_once_what_another_host_condemned_within_it(void **state)
+{
+    (void)state;
+    AUTO(yard_done) Yard yard;
+    AUTO(arena_free) Arena *arena = arena_new();
+    HoldList list;
+    yard_open(&yard, "daily 9", DAY_US);
+    days_pass(&yard, 3);
+    Condemner condemner = {.yard = &yard};
+    faulty_plan(yard.faulty, (FaultyPlan){.matches = condemned_between, .arg = &condemner});
+    yard_expire(&yard);
+    faulty_plan(yard.faulty, (FaultyPlan){0});
+    ASSERT_OK(hold_list(&list, yard.repo, &yard.generation.root, arena));
+    const Hold *const fate = hold_find(&list, HOLD_FATES, yard.backups[0].label.text);
+    assert_non_null(fate);
+    assert_true(hold_says(fate, HOLD_REPRIEVED));
+}
+
 UNIT_MAIN(cmocka_unit_test(test_expire__a_dropped_timeline_keeps_what_another_branch_needs),
           cmocka_unit_test(test_expire__a_dropped_timeline_keeps_the_wal_of_a_pinned_backup),
           cmocka_unit_test(test_expire__a_timeline_that_nobody_knows_is_not_given_up),
@@ -415,4 +452,5 @@ UNIT_MAIN(cmocka_unit_test(test_expire__a_dropped_timeline_keeps_what_another_br
           cmocka_unit_test(test_expire__the_host_that_wants_more_wal_is_heard),
           cmocka_unit_test(test_expire__the_host_that_wants_more_wal_is_heard_where_both_write_at_once),
           cmocka_unit_test(test_expire__what_another_host_took_back_stays_until_a_person_says_otherwise),
-          cmocka_unit_test(test_expire__says_that_another_host_condemned_what_is_wanted_here))
+          cmocka_unit_test(test_expire__says_that_another_host_condemned_what_is_wanted_here),
+          cmocka_unit_test(test_expire__takes_back_at_once_what_another_host_condemned_within_it))
