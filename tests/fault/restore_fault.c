@@ -11,6 +11,7 @@
 #include "unit/pg/fixture.h"
 
 #include "fake/fault.h"
+#include "fake/no_leak_check.h"
 #include "fake/stopped_cluster.h"
 #include "fault/store_kinds.h"
 #include "archive/wal_rights.h"
@@ -301,13 +302,6 @@ static void test_restore__takes_the_good_copy(void **state)
         assert_true(run_of.nth > 8 && (told > 4 || kind->patience_ms));
     }
     held_stores_done();
-}
-
-/* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
-const char *__asan_default_options(void);
-__attribute__((visibility("default"))) const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
 }
 
 UNIT_MAIN(cmocka_unit_test(test_restore__survives_whatever_goes_wrong_in_the_store),

@@ -12,6 +12,7 @@
 
 #include "fake/clock.h"
 #include "fake/held_store.h"
+#include "fake/no_leak_check.h"
 #include "fake/stopped_cluster.h"
 #include "archive/wal_rights.h"
 #include "restore/restore.h"

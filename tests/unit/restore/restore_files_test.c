@@ -6,6 +6,7 @@
 
 #include "pg/fixture.h"
 
+#include "fake/no_leak_check.h"
 #include "fake/stopped_cluster.h"
 #include "restore/restore.h"
 #include "restore/restore_files.h"
@@ -143,13 +144,6 @@ static void test_restore_files__fills_a_file_from_many_units_and_backups(void **
     }
     assert_restored(&cluster, &backup);
     stopped_cluster_done(&cluster);
-}
-
-/* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
-const char *__asan_default_options(void);
-__attribute__((visibility("default"))) const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
 }
 
 UNIT_MAIN(cmocka_unit_test(test_restore_files__reads_the_bulk_last),

@@ -9,6 +9,7 @@
 
 #include "pg/fixture.h"
 
+#include "fake/no_leak_check.h"
 #include "fake/stopped_cluster.h"
 #include "archive/wal_rights.h"
 #include "restore/restore.h"
@@ -371,13 +372,6 @@ static void test_restore__in_place_keeps_the_link_for_its_wal(void **state)
     link_put(ground.cluster.data, "pg_wal", ground.outside);
     ASSERT_OK(restore(&ground, NULL));
     assert_int_equal(entry_of(ground.cluster.data, "pg_wal").kind, ENTRY_LINK);
-}
-
-/* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
-const char *__asan_default_options(void);
-__attribute__((visibility("default"))) const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
 }
 
 UNIT_MAIN(cmocka_unit_test(test_restore__ends_with_the_modes_of_the_backup),

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "pg/fixture.h"
 
+#include "fake/no_leak_check.h"
 #include "fake/stopped_cluster.h"
 #include "restore/restore.h"
 #include "repo/place_store.h"
@@ -225,13 +226,6 @@ static void test_restore__follows_no_link_of_a_manifest(void **state)
     assert_nothing_outside(&forgery);
     assert_true(is_there(forgery.target, "pgstrata.tablespaces/16400/evil"));
     assert_true(is_there(forgery.target, "pg_wal/evil"));
-}
-
-/* Run by root, a restore becomes the owner of its folder, and the kernel hides such a process from the leak checker. */
-const char *__asan_default_options(void);
-__attribute__((visibility("default"))) const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
 }
 
 UNIT_MAIN(cmocka_unit_test(test_restore__keeps_forged_paths_inside),
