@@ -24,6 +24,8 @@
 #define WAL_CHANGES_BYTES_MAX (256 * 1024 * 1024)
 /* Relations in the map of changes, about 100 bytes each. */
 #define WAL_CHANGES_RELATIONS_MAX 10000000
+/* Whole databases that were made or copied, in the map of changes: they are sought one by one. */
+#define WAL_CHANGES_DATABASES_MAX 16384
 /* The index of a segment, half of what a container takes. One that is larger is not stored: a server must always get rid
  * of its WAL. */
 #define WAL_INDEX_BYTES_MAX (128 * 1024 * 1024)

@@ -200,10 +200,17 @@ static void promises_check(Check *check, const Info *info)
         if (!reasons[i] || !backup->is_condemned || backup->is_given_up)
             continue;
         policy_reasons_text(&why, reasons[i]);
-        check_warning(check, "promises",
-                      "pgstrata expire takes it back; give all hosts that expire the same retention",
-                      "backup %s was condemned by host %s, and is wanted here: %s", backup->label.text,
-                      *backup->condemned_by ? backup->condemned_by : "(not readable)", buf_text(&why));
+        if (*backup->condemned_by)
+            check_warning(check, "promises",
+                          "pgstrata expire takes it back; give all hosts that expire the same retention",
+                          "backup %s was condemned by host %s, and is wanted here: %s", backup->label.text,
+                          backup->condemned_by, buf_text(&why));
+        else
+            check_warning(
+                check, "promises",
+                "nothing of it is removed meanwhile; \"pgstrata repo repair\" may mend the decision",
+                "what was decided about backup %s cannot be read, and it is wanted here: %s",
+                backup->label.text, buf_text(&why));
         return;
     }
     check_good(check, "promises", "want %zu of %zu backup%s, and none of them is condemned", wanted,

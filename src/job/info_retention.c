@@ -49,8 +49,8 @@ void info_holds_apply(InfoBackup *backups, size_t count, const InfoReading *read
         backup->condemned_by = backup->is_condemned && !fate->fault ? fate->host : "";
         backup->pin_note = backup->is_pinned && pin && !pin->fault ? pin->note : "";
         backup->is_given_up = (backup->is_condemned && !fate->fault && fate->by != HOLD_BY_RULE) ||
-                              (backup->state == INFO_BACKUP_GOOD && !backup->is_on_production &&
-                               hold_is_given_up(holds, backup->record.timeline));
+                              ((backup->state == INFO_BACKUP_GOOD || backup->state == INFO_BACKUP_BROKEN) &&
+                               !backup->is_on_production && hold_is_given_up(holds, backup->record.timeline));
     }
 }
 

@@ -142,12 +142,14 @@ static Err *scope_find(VerifyRun *run)
     for (size_t i = run->generation_count; i-- > 0;) {
         const KeyRoot *const root = &run->generations[i].generation.root;
         Err *err = backup_record_load(&record, run->repo, root, scope.label, run->arena);
-        if (!err)
-            err = backup_packs_load(&scope.packs, run->repo, root, scope.label, run->arena);
         if (err_is(err, ERR_NOT_FOUND)) {
             err_free(&err);
             continue;
         }
+        TRY(err);
+        err = backup_packs_load(&scope.packs, run->repo, root, scope.label, run->arena);
+        if (err_is(err, ERR_NOT_FOUND)) /* of a backup that is committed: lost */
+            err = err_become(err, ERR_CORRUPT);
         TRY(err);
         scope.generation = root->generation;
         scope.start = record.start_lsn;

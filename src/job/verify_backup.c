@@ -220,11 +220,15 @@ static Err *uncommitted_tell(VerifyState *state, VerifyRun *run, const KeyRoot *
                     entry->label.text, size_text(entry->stored_bytes).text);
         return NULL;
     }
-    if (note && !verify_is_removed(run, root->generation, entry->label)) {
+    /* Nothing is lost that another host removes at this moment: the check knows. */
+    Err *lost = note && !verify_is_removed(run, root->generation, entry->label)
+                    ? commit_note_check(note, run->repo)
+                    : NULL;
+    if (lost) {
         *state = VERIFY_DAMAGED;
         if (entry->has_begin && entry->has_packs) /* all but the commit is there */
             verify_lost(run, key_backup_object(root, entry->label, "backup").text, CONTAINER_BACKUP, true);
-        return verify_found(run, commit_note_check(note, run->repo));
+        return verify_found(run, lost);
     }
     if (entry->has_begin) {
         report_note(&run->found, "verify/INTERRUPTED",

@@ -19,14 +19,24 @@ enum { LABELS_TOLD_MAX = 8 };
 
 /* ---- what the workers leave */
 
+static Err *joint_decode(WalJoint *out, const WalSections *sections)
+{
+    AUTO(wal_summary_done) WalSummary summary = {0};
+    WalSeams seams;
+    TRY(wal_index_summary_decode(&summary, buf_span(&sections->summary)));
+    TRY(wal_index_seams_decode(&seams, buf_span(&sections->seams)));
+    *out = wal_joint_of(&summary, &seams);
+    return NULL;
+}
+
 static Err *index_make(WalJoint *out, VerifyRun *run, const KeyRoot *root, WalName name)
 {
     AUTO(buf_done) Buf plain = {0};
-    AUTO(wal_index_done) WalIndex index = {.changes = NULL};
+    AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
     TRY(wal_object_read(&plain, run->repo->store, root, name));
-    TRY_AS(wal_index_of(&index, buf_span(&plain)), "reading the records of %s", key_wal(root, name).text);
-    *out = wal_joint_of(&index.summary, &index.seams);
-    return NULL;
+    TRY_AS(wal_sections_of(&sections, buf_span(&plain)), "reading the records of %s",
+           key_wal(root, name).text);
+    return joint_decode(out, &sections);
 }
 
 /* Of a segment that was stored without index. */
@@ -63,22 +73,19 @@ Err *verify_segment_seen(VerifyRun *run, const VerifyObject *object, const WalCh
 Err *verify_tail_seen(VerifyRun *run, const KeyRoot *root, const WalTail *tail)
 {
     AUTO(wal_sections_done) WalSections sections = {.summary = {0}};
-    AUTO(wal_summary_done) WalSummary summary = {0};
-    WalSeams seams;
+    SegmentSeen segment = {.generation = root->generation,
+                           .name = tail->name,
+                           .is_tail = true,
+                           .is_fresh = true,
+                           .is_known = true};
     bool has_sections;
     if (tail->from)
         return NULL;
     TRY(wal_tail_sections(&sections, &has_sections, run->repo->store, root, tail));
     if (!has_sections)
         return NULL;
-    TRY(wal_index_summary_decode(&summary, buf_span(&sections.summary)));
-    TRY(wal_index_seams_decode(&seams, buf_span(&sections.seams)));
-    segment_keep(run, &(SegmentSeen){.generation = root->generation,
-                                     .name = tail->name,
-                                     .is_tail = true,
-                                     .is_fresh = true,
-                                     .is_known = true,
-                                     .joint = wal_joint_of(&summary, &seams)});
+    TRY(joint_decode(&segment.joint, &sections));
+    segment_keep(run, &segment);
     return NULL;
 }
 

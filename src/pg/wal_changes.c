@@ -201,7 +201,11 @@ void wal_changes_limit(WalChanges *changes, RelFile file, uint32_t blocks)
 
 void wal_changes_database(WalChanges *changes, WalDatabase database)
 {
-    if (!wal_changes_has_database(changes, database))
+    if (wal_changes_has_database(changes, database))
+        return;
+    if (changes->databases.len / sizeof database == WAL_CHANGES_DATABASES_MAX)
+        wal_changes_give_up(changes, "more than %d databases were made", WAL_CHANGES_DATABASES_MAX);
+    else
         buf_add(&changes->databases, &database, sizeof database);
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "repo/wal_index_priv.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { BLOCKS_VERSION = 1 };
@@ -78,6 +79,8 @@ static Err *change_read(Reading *reading)
 static Err *databases_read(Reading *reading)
 {
     const uint64_t count = dec_varint(&reading->dec);
+    if (count > WAL_CHANGES_DATABASES_MAX)
+        return ERR(CORRUPT, "blocks of a WAL index name %" PRIu64 " databases", count);
     for (uint64_t i = 0; i < count; i++) {
         const Oid tablespace = {wal_number_decode(&reading->dec)},
                   database = {wal_number_decode(&reading->dec)};

@@ -6,6 +6,7 @@
 #include "pg/wal_changes.h"
 #include "pg/wal_record.h"
 #include "pg/wal_touch.h"
+#include "repo/wal_index.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -52,6 +53,16 @@ static void check_short_end(const WalRecord *record, Span whole, const XactEnd *
     assert(short_end.time.us == end->time.us && !end->flags && !end->subxact_count && !end->file_count);
 }
 
+/* Whatever was gathered can be stored and is read again. */
+static void activity_check(const WalActivity *activity)
+{
+    AUTO(buf_done) Buf section = {0};
+    AUTO(wal_activity_done) WalActivity again = {0};
+    wal_index_activity_encode(&section, activity);
+    Err *err = wal_index_activity_decode(&again, buf_span(&section));
+    assert(!err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -82,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         activity_gather_record(gather, (Lsn){1}, &record, end);
         AUTO(wal_activity_done) WalActivity activity;
         activity_gather_finish(&activity, gather);
+        activity_check(&activity);
     }
     err_free(&err);
     free(bytes);
