@@ -452,7 +452,9 @@ def blocks(section):
     """(fault, databases, {file: (limit or None, ranges of blocks)})"""
     c = Cursor(section, 'blocks')
     fault = c.bytes(c.u(2)).decode('utf-8', 'replace')
-    databases = [c.varints(2) for _ in range(c.varint())]
+    count = c.varint()
+    need(count <= 16384, f'blocks: {count} databases')
+    databases = [c.varints(2) for _ in range(count)]
     relations, file, left = {}, (0, 0, 0), 134217728
     for _ in range(c.varint()):
         flags = c.u(1)

@@ -272,6 +272,15 @@ static Key commit_remember(Scene *scene)
     return key;
 }
 
+static void test_verify__of_one_backup_tells_that_its_list_of_packs_is_lost(void **state)
+{
+    (void)state;
+    AUTO(scene_done) Scene scene = scene_new();
+    ASSERT_OK(store_remove(scene.repo->store,
+                           key_backup_object(&unit_generation.root, label_of(LABEL), "packs").text));
+    ASSERT_ERR_TEXT(CORRUPT, "packs", verify_at(&scene, (VerifyOptions){.backup = LABEL}));
+}
+
 static void test_verify__knows_a_lost_commit_where_it_was_written(void **state)
 {
     (void)state;
@@ -600,6 +609,7 @@ UNIT_MAIN(cmocka_unit_test(test_verify__finds_nothing_in_a_good_repository),
           cmocka_unit_test(test_verify__ends_when_the_store_goes_away),
           cmocka_unit_test(test_verify_object_of__knows_every_name),
           cmocka_unit_test(test_verify__takes_what_a_newer_program_wrote_for_no_damage),
+          cmocka_unit_test(test_verify__of_one_backup_tells_that_its_list_of_packs_is_lost),
           cmocka_unit_test(test_verify__knows_a_lost_commit_where_it_was_written),
           cmocka_unit_test(test_verify__knows_a_backup_of_which_nothing_is_left),
           cmocka_unit_test(test_verify__knows_a_commit_that_somebody_else_wrote),

@@ -192,6 +192,19 @@ static void test_join__lets_the_later_limit_cut_the_earlier_marks(void **state)
     assert_true(wal_changes_has_database(first, (WalDatabase){{1663}, {9}}));
 }
 
+static void test_too_many_databases__are_no_list_any_more(void **state)
+{
+    (void)state;
+    AUTO(wal_changes_free) WalChanges *changes = wal_changes_new();
+    for (int turn = 0; turn < 2; turn++) {
+        for (uint32_t i = 0; i < WAL_CHANGES_DATABASES_MAX; i++)
+            wal_changes_database(changes, (WalDatabase){{1663}, {i}});
+    }
+    assert_null(wal_changes_fault(changes));
+    wal_changes_database(changes, (WalDatabase){{1664}, {0}});
+    assert_string_equal(wal_changes_fault(changes), "more than 16384 databases were made");
+}
+
 static void test_many_relations__are_found_and_sorted(void **state)
 {
     (void)state;
@@ -314,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_database__is_whole_from_its_creation_or_end),
         cmocka_unit_test(test_unknown_change_of_files__is_not_trusted),
         cmocka_unit_test(test_join__lets_the_later_limit_cut_the_earlier_marks),
+        cmocka_unit_test(test_too_many_databases__are_no_list_any_more),
         cmocka_unit_test(test_many_relations__are_found_and_sorted),
         cmocka_unit_test(test_too_many_blocks__make_the_largest_relation_whole),
         cmocka_unit_test(test_servers__are_understood_whole_and_in_parts),

@@ -164,6 +164,10 @@ static void test_wal_index_blocks_decode__refuses_what_cannot_be(void **state)
     /* More blocks than a segment can name. */
     const uint8_t many[] = {1, 0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 0, 0x80, 0x80, 0x80, 0x40};
     ASSERT_ERR(CORRUPT, wal_index_blocks_decode(&out, span_of(many, sizeof many)));
+    /* 16385 databases: refused before they are looked for. */
+    const uint8_t databases[] = {1, 0, 0, 0, 0x81, 0x80, 0x01, 1, 1};
+    ASSERT_ERR_TEXT(CORRUPT, "16385 databases",
+                    wal_index_blocks_decode(&out, span_of(databases, sizeof databases)));
     assert_null(out);
 }
 
