@@ -3,8 +3,8 @@
 #include "retention/stock.h"
 
 #include "archive/wal_window.h"
-#include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static Err *text_keep(const char **out, Err *err, Arena *arena)
@@ -245,13 +245,16 @@ StockAsk stock_ask(const Stock *stock, const Promises *promises, Instant now, Ar
                       .places = places};
 }
 
+static int label_order(const void *label, const void *backup)
+{
+    return strcmp(((const BackupLabel *)label)->text, ((const StockBackup *)backup)->entry.label.text);
+}
+
+/* Asked for each pack that each backup draws on. */
 const StockBackup *stock_find(const Stock *stock, BackupLabel label)
 {
-    for (size_t i = 0; i < stock->count; i++) {
-        if (text_equal(stock->backups[i].entry.label.text, label.text))
-            return &stock->backups[i];
-    }
-    return NULL;
+    return stock->count ? bsearch(&label, stock->backups, stock->count, sizeof *stock->backups, label_order)
+                        : NULL;
 }
 
 bool stock_is_remains(const StockBackup *backup)
