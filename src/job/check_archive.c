@@ -217,24 +217,32 @@ static void promises_check(Check *check, const Info *info)
                info->backup_count, info->backup_count == 1 ? "" : "s");
 }
 
+/* "A", or "A to C". */
+static const char *gap_names(const InfoGap *gap, Arena *arena)
+{
+    const WalNameText first = wal_name_text(gap->first), last = wal_name_text(gap->last);
+    return text_equal(first.text, last.text) ? arena_text(arena, first.text)
+                                             : arena_textf(arena, "%s to %s", first.text, last.text);
+}
+
 static void gaps_check(Check *check, const Info *info)
 {
     size_t harmful = 0;
     for (size_t i = 0; i < info->gap_count; i++) {
         const InfoGap *const gap = &info->gaps[i];
-        const WalNameText first = wal_name_text(gap->first), last = wal_name_text(gap->last);
+        const char *const names = gap_names(gap, check->arena);
         harmful += !gap->is_harmless;
         if (gap->is_harmless)
             continue;
         if (gap->break_count)
             check_fault(check, "gaps",
-                        err_hint(ERR(GAP, "%s to %s are not archived and break %zu backup%s", first.text,
-                                     last.text, gap->break_count, gap->break_count == 1 ? "" : "s"),
-                                 "are they still in a pg_wal? push them; else take a new backup"));
+                        err_hint(ERR(GAP, "WAL %s is missing and breaks %zu backup%s", names,
+                                     gap->break_count, gap->break_count == 1 ? "" : "s"),
+                                 "is it still in a pg_wal? push it; else take a new backup"));
         else
             check_warning(check, "gaps",
                           "no moment can be reached through a gap; newer backups are not touched",
-                          "%s to %s are not archived", first.text, last.text);
+                          "WAL %s is missing", names);
     }
     if (!harmful)
         check_good(check, "gaps", "%s", info->gap_count ? "none behind a backup" : "none");

@@ -49,13 +49,14 @@ static bool debian_matches(const char **version, const char **name, const char *
     return false;
 }
 
-static Err *run(const char *const *argv, const char *data_directory)
+static Err *run(const char *const *argv, const char *folder, const char *data_directory)
 {
     AUTO(buf_done) Buf output = {0};
     ProcessEnd end;
-    TRY_AS(process_run(&end, argv,
-                       &(ProcessOptions){.output = &output, .folder = "/", .timeout_ms = RESTART_TIMEOUT_MS}),
-           "restarting the server in %s", data_directory);
+    TRY_AS(
+        process_run(&end, argv,
+                    &(ProcessOptions){.output = &output, .folder = folder, .timeout_ms = RESTART_TIMEOUT_MS}),
+        "restarting the server in %s", data_directory);
     if (process_succeeded(end))
         return NULL;
     return err_hint(
@@ -67,14 +68,53 @@ static Err *run(const char *const *argv, const char *data_directory)
 }
 
 /* pg_ctl stands beside the program that runs; the first word of postmaster.opts is its path. */
-static Err *pg_ctl_path(const char **out, const char *data_directory, Arena *arena)
+static const char *pg_ctl_path(const char *opts, Arena *arena)
 {
-    AUTO(buf_done) Buf opts = {0};
-    TRY(file_read_all(&opts, path_join(data_directory, "postmaster.opts", arena), OPTS_BYTES_MAX));
-    char *const program = arena_text(arena, buf_text(&opts));
+    char *const program = arena_text(arena, opts);
     program[strcspn(program, " \n")] = '\0';
-    *out = path_join(path_parent(program, arena), "pg_ctl", arena);
-    return NULL;
+    return path_join(path_parent(program, arena), "pg_ctl", arena);
+}
+
+/* The data directory as the server was told it, in quotes like all words: "-D" "/srv/data" or "-D/srv/data". NULL: not by
+ * a word. */
+static const char *told_directory(const char *opts, Arena *arena)
+{
+    const char *at = strstr(opts, "\"-D");
+    if (!at)
+        return NULL;
+    at += strlen("\"-D");
+    if (strncmp(at, "\" \"", 3) == 0)
+        at += 3;
+    return arena_textf(arena, "%.*s", (int)strcspn(at, "\"\n"), at);
+}
+
+/* pg_ctl puts the old words behind its own, so a relative directory among them counts: it must mean the same again. REFUSED
+ * where no folder is found in which it does; the server still runs then. */
+static Err *folder_find(const char **out, const char *opts, const char *data_directory, Arena *arena)
+{
+    const char *told = told_directory(opts, arena);
+    *out = "/";
+    if (!told || *told == '/')
+        return NULL;
+    while (strncmp(told, "./", 2) == 0)
+        told += 2;
+    size_t len = strlen(told);
+    while (len && told[len - 1] == '/')
+        len--;
+    const size_t whole = strlen(data_directory);
+    if (len == 0 || (len == 1 && *told == '.')) {
+        *out = data_directory;
+        return NULL;
+    }
+    if (whole > len && data_directory[whole - len - 1] == '/' &&
+        strncmp(data_directory + whole - len, told, len) == 0) {
+        *out = arena_textf(arena, "%.*s", (int)(whole - len), data_directory);
+        return NULL;
+    }
+    return err_hint(ERR(REFUSED, "the server in %s was started with the relative data directory \"%s\"",
+                        data_directory, told),
+                    "restart it by hand, in the folder in which it was started: pg_ctl -D %s -w restart",
+                    told);
 }
 
 /* Where the server's words go now, so that they go on there: the file that its standard error is, or nowhere. */
@@ -94,16 +134,20 @@ static const char *log_path(const char *data_directory, Arena *arena)
 Err *setup_restart(const char *data_directory)
 {
     AUTO(arena_free) Arena *arena = arena_new();
-    const char *version, *name, *pg_ctl;
+    AUTO(buf_done) Buf opts = {0};
+    const char *version, *name, *folder;
     if (debian_matches(&version, &name, data_directory, arena))
-        return run((const char *const[]){"pg_ctlcluster", version, name, "restart", NULL}, data_directory);
-    TRY(pg_ctl_path(&pg_ctl, data_directory, arena));
+        return run((const char *const[]){"pg_ctlcluster", version, name, "restart", NULL}, "/",
+                   data_directory);
+    TRY(file_read_all(&opts, path_join(data_directory, "postmaster.opts", arena), OPTS_BYTES_MAX));
+    TRY(folder_find(&folder, buf_text(&opts), data_directory, arena));
     EntryInfo info;
     TRY(entry_stat_follow(&info, data_directory));
     const UserName owner = user_name(info.uid);
+    const char *const pg_ctl = pg_ctl_path(buf_text(&opts), arena);
     const char *const log = log_path(data_directory, arena);
     const char *const argv[] = {"runuser", "-u", owner.text, "--",  pg_ctl, "-D",   data_directory, "-l",
                                 log,       "-w", "-t",       "120", "-m",   "fast", "restart",      NULL};
     enum { RUNUSER_WORDS = 4 };
-    return run(geteuid() == 0 ? argv : argv + RUNUSER_WORDS, data_directory);
+    return run(geteuid() == 0 ? argv : argv + RUNUSER_WORDS, folder, data_directory);
 }

@@ -58,6 +58,25 @@ def test_setup__protects_a_server_from_nothing(place):
     place.pgstrata('backup')
 
 
+@pytest.mark.majors(15)
+@pytest.mark.parametrize('told, code', [('{name}', 0), ('./{name}/', 0), ('../{parent}/{name}', 7)])
+def test_setup__restarts_a_server_that_was_told_a_relative_folder(place, told, code):
+    """pg_ctl gives a server the words of its last start once more: from another folder they mean another data directory."""
+    data = place.cluster.data
+    told = told.format(name=data.name, parent=data.parent.name)
+    place.cluster.stop()
+    options = ' '.join(f"-c {name}='{value}'" for name, value in place.cluster.overrides.items())
+    pgcluster.started.add(place.cluster)
+    subprocess.run(pgcluster.as_server_user(place.cluster.programs / 'pg_ctl', '-D', told, '-l', place.cluster.log_file, '-w', '-o', options,
+                                            'start'), cwd=data.parent, check=True, stdout=subprocess.DEVNULL)
+    run = place.setup('--restart', code=code)
+    if code:
+        assert f'was started with the relative data directory "{told}"' in run.err and 'restart it by hand' in run.err
+        assert place.cluster.value('select 1') == 1
+    else:
+        assert place.cluster.value('show archive_mode') == 'on'
+
+
 def test_setup__works_as_the_owner(place):
     place.setup('--restart', user=pgcluster.server_user())
     assert 'nothing had to be changed' in place.setup(user=pgcluster.server_user()).out
