@@ -94,7 +94,7 @@ static Err *batch_run(const WalStore *to, const LookAhead *ahead, const char *co
                              .arg = &batch,
                              .produce = batch_produce,
                              .work = batch_work,
-                             .stop_asked = signal_stop_asked}));
+                             .stop_check = signal_check}));
     return batch_store(&batch, ahead);
 }
 

@@ -184,7 +184,7 @@ static Err *run_all(Run *run, WalName name)
                                 .arg = run,
                                 .produce = run_produce,
                                 .work = run_work,
-                                .stop_asked = signal_stop_asked});
+                                .stop_check = signal_check});
 }
 
 void prefetch_run(const Prefetch *prefetch, const WalQuestion *question, WalName name)

@@ -537,7 +537,7 @@ Err *backup_copy(Backup *backup)
                              .produce = copy_produce,
                              .work = unit_work,
                              .unit_free = unit_free,
-                             .stop_asked = signal_stop_asked,
+                             .stop_check = signal_check,
                              .begin = worker_begin,
                              .end = worker_end,
                              .free = worker_free}));

@@ -274,7 +274,7 @@ static Err *files_check(SelfCheck *check)
                              .produce = files_push,
                              .work = unit_work,
                              .unit_free = unit_free,
-                             .stop_asked = signal_stop_asked,
+                             .stop_check = signal_check,
                              .begin = worker_begin,
                              .end = worker_end,
                              .free = worker_free}));

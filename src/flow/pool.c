@@ -85,9 +85,7 @@ Err *pool_check(const Pool *pool)
 {
     if (flag_is_up(&pool->cancel))
         return ERR(CANCELED, "stopped because another part of the work did not succeed");
-    if (pool->spec->stop_asked && pool->spec->stop_asked())
-        return ERR(CANCELED, "stopped on request");
-    return NULL;
+    return pool->spec->stop_check ? pool->spec->stop_check() : NULL;
 }
 
 Err *pool_push(Pool *pool, void *unit)

@@ -36,8 +36,8 @@ typedef struct PoolSpec {
     /* May be NULL: how to free a unit. */
     void (*unit_free)(void *unit);
 
-    /* May be NULL: has the user asked to stop? Asked before each unit and by pool_push() and pool_check(). */
-    bool (*stop_asked)(void);
+    /* May be NULL: CANCELED when the user has asked to stop. Called before each unit and by pool_push() and pool_check(). */
+    Err *(*stop_check)(void);
 
     /* Each worker's own state; all three, or none. In the worker's thread. */
     Err *(*begin)(void **state, void *arg);

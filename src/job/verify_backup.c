@@ -390,7 +390,7 @@ Err *verify_backups(VerifyRun *run, const VerifyGeneration *generation)
                            .arg = &of,
                            .produce = backups_produce,
                            .work = backup_work,
-                           .stop_asked = signal_stop_asked};
+                           .stop_check = signal_check};
     TRY(pool_run(&spec));
     TRY(uncommitted_judge(&of, generation)); /* now it is known which packs are drawn on */
     buf_add(&run->backups, of.backups, of.count * sizeof(VerifyBackup));

@@ -422,7 +422,7 @@ Err *verify_objects(VerifyRun *run)
                            .produce = units_produce,
                            .work = unit_work,
                            .unit_free = unit_free,
-                           .stop_asked = signal_stop_asked};
+                           .stop_check = signal_check};
     TRY(pool_run(&spec));
     verify_packs_sort(run);
     verify_segments_sort(run);

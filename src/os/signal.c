@@ -46,11 +46,6 @@ int signal_stop_pending(void)
     return atomic_load(&stop_signal);
 }
 
-bool signal_stop_asked(void)
-{
-    return signal_stop_pending() != 0;
-}
-
 Err *signal_check(void)
 {
     const int number = signal_stop_pending();

@@ -18,8 +18,6 @@ void signal_setup(void);
 
 /* The number of the first stop signal that came, or 0. */
 int signal_stop_pending(void);
-/* Did one come? For those who do not ask which, such as a pool of threads. */
-bool signal_stop_asked(void);
 /* CANCELED when a stop signal came. */
 MUST Err *signal_check(void);
 /* True once after each SIGUSR1: print what we are doing. */

@@ -164,7 +164,7 @@ Err *restore_files_write(RestoreFiles *files)
                              .produce = units_produce,
                              .work = unit_work,
                              .unit_free = unit_free,
-                             .stop_asked = signal_stop_asked,
+                             .stop_check = signal_check,
                              .begin = worker_begin,
                              .end = worker_end,
                              .free = worker_free}));

@@ -221,9 +221,9 @@ static void test_pool_run__reports_a_failed_end(void **state)
     assert_int_equal(counter_get(&run.freed), 2);
 }
 
-static bool stop_asked(void)
+static Err *stop_check(void)
 {
-    return flag_is_up(&stop_flag);
+    return flag_is_up(&stop_flag) ? ERR(CANCELED, "stopped by the test") : NULL;
 }
 
 static void test_pool_run__stops_on_request(void **state)
@@ -233,8 +233,8 @@ static void test_pool_run__stops_on_request(void **state)
     flag_raise(&stop_flag);
     Run run = {.push_count = 100000};
     PoolSpec spec = spec_of(&run, 2);
-    spec.stop_asked = stop_asked;
-    ASSERT_ERR_TEXT(CANCELED, "on request", pool_run(&spec));
+    spec.stop_check = stop_check;
+    ASSERT_ERR_TEXT(CANCELED, "stopped by the test", pool_run(&spec));
     assert_int_equal(counter_get(&run.worked), 0);
     assert_int_equal(counter_get(&units_freed), counter_get(&run.pushed));
 }
