@@ -6,20 +6,6 @@
 
 #include "retention/yard.h"
 
-static void days_pass(Yard *yard, int days)
-{
-    for (int day = 0; day < days; day++) {
-        yard_write(yard, 2);
-        yard_backup(yard, NULL);
-        yard_wait(yard, DAY_US - HOUR_US / 2);
-    }
-}
-
-static bool is_there(const Yard *yard, const YardBackup *backup)
-{
-    return yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup"));
-}
-
 static void drop(Yard *yard, uint32_t timeline, ExpireResult *out, Arena *arena)
 {
     AUTO(report_done) Report report = {0};
@@ -41,13 +27,13 @@ static const char *told(const Report *report, const char *code)
 static void two_leave(Yard *yard, int64_t grace_us)
 {
     yard_open(yard, "backups 1", grace_us);
-    days_pass(yard, 3);
+    yard_days_pass(yard, 3);
     const uint64_t left = yard->backups[2].stop + 0x80;
     yard_write(yard, 4);
     yard_branch(yard, 2, 1, left);
     yard_write(yard, 3);
     yard_branch(yard, 3, 1, yard->backups[1].start - 0x100);
-    days_pass(yard, 2);
+    yard_days_pass(yard, 2);
 }
 
 static void test_expire__a_dropped_timeline_keeps_what_another_branch_needs(void **state)
@@ -62,11 +48,11 @@ static void test_expire__a_dropped_timeline_keeps_what_another_branch_needs(void
     drop(&yard, 1, &result, arena);
     /* What timeline 1 wrote where 2 had left it is nobody else's. */
     assert_false(yard_has(&yard, key_wal(&yard.generation.root, yard_segment(1, behind))));
-    assert_true(is_there(&yard, &yard.backups[1]) && is_there(&yard, &yard.backups[2]));
+    assert_true(yard_has_backup(&yard, &yard.backups[1]) && yard_has_backup(&yard, &yard.backups[2]));
     assert_true(yard_has_wal(&yard, 2, yard.backups[1].start, yard_tip(&yard, 2)));
     assert_true(yard_restores(&yard, &yard.backups[2]));
     drop(&yard, 2, &result, arena);
-    assert_false(is_there(&yard, &yard.backups[1]) || is_there(&yard, &yard.backups[2]));
+    assert_false(yard_has_backup(&yard, &yard.backups[1]) || yard_has_backup(&yard, &yard.backups[2]));
     assert_int_equal(yard_count_keys(&yard, "wal/00000001/") + yard_count_keys(&yard, "wal/00000002/"), 0);
     yard.timelines[1].is_given_up = true;
     yard_check(&yard);
@@ -84,7 +70,7 @@ static void test_expire__a_dropped_timeline_keeps_the_wal_of_a_pinned_backup(voi
     drop(&yard, 2, &result, arena);
     drop(&yard, 1, &result, arena);
     assert_true(yard_restores(&yard, &yard.backups[1]));
-    assert_false(is_there(&yard, &yard.backups[2]));
+    assert_false(yard_has_backup(&yard, &yard.backups[2]));
 }
 
 /* It was wanted until a moment ago, as everything that waits for its grace. */
@@ -137,10 +123,10 @@ static void test_expire__keeps_the_way_from_the_newest_backup_to_another_branch(
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "daily 30", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     yard_write(&yard, 6);
     yard_branch(&yard, 2, 1, yard_tip(&yard, 1) - 2 * SEGMENT_BYTES - 0x100);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     yard_expire(&yard);
     yard_check(&yard);
     assert_true(yard_has_wal(&yard, 1, yard.backups[2].start, yard_tip(&yard, 1)));
@@ -163,12 +149,12 @@ static void test_expire__a_line_that_cannot_be_read_stops_what_depends_on_it(voi
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 1", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     const Key history = key_history(&yard.generation.root, (Timeline){9});
     yard_put(&yard, history, 9);
     const size_t wal = yard_count_keys(&yard, "wal/");
     (void)yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
-    assert_false(is_there(&yard, &yard.backups[0]) || is_there(&yard, &yard.backups[1]));
+    assert_false(yard_has_backup(&yard, &yard.backups[0]) || yard_has_backup(&yard, &yard.backups[1]));
     assert_int_equal(yard_count_keys(&yard, "backup/"), 5);
     assert_int_equal(yard_count_keys(&yard, "wal/"), wal);
     assert_non_null(strstr(told(&report, "expire/UNREADABLE"), "no WAL is removed from the repository main"));
@@ -187,7 +173,7 @@ static void test_expire__nothing_goes_where_production_cannot_be_made_out(void *
     AUTO(report_done) Report report = {0};
     AUTO(buf_done) Buf before = {0}, after = {0};
     yard_open(&yard, "backups 1", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     spoil(&yard, key_branch(&yard.generation.root, (Timeline){1}));
     (void)yard_keys(&yard, &before, "");
     const ExpireResult result = yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
@@ -212,11 +198,11 @@ static void test_expire__a_damaged_generation_does_not_stop_the_next(void **stat
     ASSERT_OK(generation_create(&yard.generation, yard.set, &wanted));
     assert_int_equal(yard.generation.root.generation, 2);
     yard_branch(&yard, 1, 0, 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     spoil(&yard, key_branch(&first.root, (Timeline){1}));
     (void)yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
-    assert_false(is_there(&yard, &yard.backups[0]) || is_there(&yard, &yard.backups[1]));
-    assert_true(is_there(&yard, &yard.backups[2]));
+    assert_false(yard_has_backup(&yard, &yard.backups[0]) || yard_has_backup(&yard, &yard.backups[1]));
+    assert_true(yard_has_backup(&yard, &yard.backups[2]));
     assert_true(report.count > 0);
 }
 
@@ -241,7 +227,7 @@ static void test_expire__a_generation_without_backups_goes_when_it_is_given_up(v
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 1", DAY_US);
-    days_pass(&yard, 1);
+    yard_days_pass(&yard, 1);
     Generation wanted = yard.generation;
     generation_refuses(&yard, 1, ERR_REFUSED, "generation 1 is today's");
     wanted.system_id.id++;
@@ -277,12 +263,12 @@ static void test_expire__names_a_branch_to_which_no_backup_leads(void **state)
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 1", 0);
-    days_pass(&yard, 2);
+    yard_days_pass(&yard, 2);
     yard_write(&yard, 5);
     yard_branch(&yard, 2, 1, yard.backups[1].stop + SEGMENT_BYTES);
     (void)yard_expire_with(&yard, (ExpireOptions){.dry_run = true}, &report, arena);
     assert_string_equal(told(&report, "expire/NO_BACKUP"), "");
-    days_pass(&yard, 2);
+    yard_days_pass(&yard, 2);
     yard_expire(&yard);
     (void)yard_expire_with(&yard, (ExpireOptions){.dry_run = true}, &report, arena);
     assert_non_null(strstr(told(&report, "expire/NO_BACKUP"), "no backup leads to what timeline 1 wrote"));
@@ -295,7 +281,7 @@ static void test_expire__the_host_that_wants_more_wal_is_heard(void **state)
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "pitr 30d", DAY_US);
-    days_pass(&yard, 8);
+    yard_days_pass(&yard, 8);
     const size_t all = yard_count_keys(&yard, "wal/");
     for (int day = 0; day < 8; day++) {
         ASSERT_OK(promises_parse(&yard.cluster.retention, "pitr 1d"));
@@ -335,7 +321,7 @@ static void test_expire__the_host_that_wants_more_wal_is_heard_where_both_write_
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "pitr 30d", DAY_US);
-    days_pass(&yard, 8);
+    yard_days_pass(&yard, 8);
     const size_t all = yard_count_keys(&yard, "wal/");
     Careless careless = {.yard = &yard};
     for (int day = 0; day < 8; day++) {
@@ -367,7 +353,7 @@ static void test_expire__what_another_host_took_back_stays_until_a_person_says_o
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 1", DAY_US);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     yard_expire(&yard);
     other_says(&yard, &yard.backups[0], HOLD_REPRIEVED);
     for (int day = 0; day < 3; day++) {
@@ -375,13 +361,13 @@ static void test_expire__what_another_host_took_back_stays_until_a_person_says_o
         (void)yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
     }
     assert_true(yard_restores(&yard, &yard.backups[0]));
-    assert_false(is_there(&yard, &yard.backups[1]));
+    assert_false(yard_has_backup(&yard, &yard.backups[1]));
     assert_non_null(strstr(told(&report, "expire/OTHER_HOST"), "but host another.example took it back"));
     const ExpireOptions by_hand = {.backup = yard.backups[0].label.text};
     (void)yard_expire_with(&yard, by_hand, &report, arena);
     yard_wait(&yard, DAY_US);
     (void)yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
-    assert_false(is_there(&yard, &yard.backups[0]));
+    assert_false(yard_has_backup(&yard, &yard.backups[0]));
 }
 
 static void test_expire__says_that_another_host_condemned_what_is_wanted_here(void **state)
@@ -391,7 +377,7 @@ static void test_expire__says_that_another_host_condemned_what_is_wanted_here(vo
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "daily 9", DAY_US);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     other_says(&yard, &yard.backups[0], HOLD_CONDEMNED);
     (void)yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
     assert_non_null(
@@ -399,7 +385,7 @@ static void test_expire__says_that_another_host_condemned_what_is_wanted_here(vo
                "was condemned in the repository main by host another.example; here it is wanted: daily"));
     yard_wait(&yard, 2 * DAY_US);
     yard_expire(&yard);
-    assert_true(is_there(&yard, &yard.backups[0]));
+    assert_true(yard_has_backup(&yard, &yard.backups[0]));
 }
 
 typedef struct Condemner {
@@ -428,7 +414,7 @@ static void test_expire__takes_back_at_once_what_another_host_condemned_within_i
     AUTO(arena_free) Arena *arena = arena_new();
     HoldList list;
     yard_open(&yard, "daily 9", DAY_US);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     Condemner condemner = {.yard = &yard};
     faulty_plan(yard.faulty, (FaultyPlan){.matches = condemned_between, .arg = &condemner});
     yard_expire(&yard);

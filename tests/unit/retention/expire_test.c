@@ -14,21 +14,6 @@ static const ExpireBackup *row_of(const ExpireResult *result, const YardBackup *
     return NULL;
 }
 
-/* Daily backups for so many days, all full ones. */
-static void days_pass(Yard *yard, int days)
-{
-    for (int day = 0; day < days; day++) {
-        yard_write(yard, 2);
-        yard_backup(yard, NULL);
-        yard_wait(yard, DAY_US - HOUR_US / 2);
-    }
-}
-
-static bool is_there(const Yard *yard, const YardBackup *backup)
-{
-    return yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup"));
-}
-
 static void hand_refuses(Yard *yard, const YardBackup *backup, const char *text)
 {
     AUTO(arena_free) Arena *arena = arena_new();
@@ -48,7 +33,7 @@ static void test_expire__condemns_then_waits_then_removes(void **state)
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 2", DAY_US);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     ExpireResult result = yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
     assert_int_equal(result.backup_count, 3);
     assert_int_equal(row_of(&result, &yard.backups[0])->state, EXPIRE_CONDEMNED);
@@ -56,7 +41,7 @@ static void test_expire__condemns_then_waits_then_removes(void **state)
     assert_string_equal(row_of(&result, &yard.backups[2])->why, "the last good one, backups");
     yard_wait(&yard, DAY_US - HOUR_US);
     yard_expire(&yard);
-    assert_true(is_there(&yard, &yard.backups[0]));
+    assert_true(yard_has_backup(&yard, &yard.backups[0]));
     yard_wait(&yard, HOUR_US);
     result = yard_expire_with(&yard, (ExpireOptions){0}, &report, arena);
     assert_int_equal(row_of(&result, &yard.backups[0])->state, EXPIRE_REMOVED);
@@ -78,7 +63,7 @@ static void test_expire__a_dry_run_says_it_and_changes_nothing(void **state)
     AUTO(report_done) Report report = {0};
     AUTO(buf_done) Buf before = {0}, after = {0};
     yard_open(&yard, "backups 1", DAY_US);
-    days_pass(&yard, 2);
+    yard_days_pass(&yard, 2);
     yard_expire(&yard);
     yard_wait(&yard, 2 * DAY_US);
     yard_backup(&yard, NULL);
@@ -102,7 +87,7 @@ static void test_expire__what_a_promise_wants_again_is_reprieved(void **state)
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "backups 1", DAY_US);
-    days_pass(&yard, 4);
+    yard_days_pass(&yard, 4);
     yard_expire(&yard);
     assert_int_equal(yard_count_keys(&yard, "hold/fate/"), 3);
     yard_wait(&yard, 3 * DAY_US);
@@ -121,7 +106,7 @@ static void test_expire__wal_waits_for_the_grace_too(void **state)
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "pitr 30d", DAY_US);
-    days_pass(&yard, 9);
+    yard_days_pass(&yard, 9);
     yard_expire(&yard);
     const size_t all = yard_count_keys(&yard, "wal/");
     /* Shortened by mistake, and put right in time. */
@@ -148,7 +133,7 @@ static void test_expire__keeps_the_wal_that_makes_a_kept_backup_consistent_and_n
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "daily 3", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     yard_expire(&yard);
     yard_check(&yard);
     /* Of each day the segments from start to stop; those between are gone. From the last one on all is there. */
@@ -203,7 +188,7 @@ static void test_expire__packs_stay_for_a_backup_that_has_begun(void **state)
     yard_wait(&yard, HOUR_US);
     yard_backup(&yard, NULL);
     yard_expire(&yard);
-    assert_false(is_there(&yard, full));
+    assert_false(yard_has_backup(&yard, full));
     yard_copy(&yard, running, full, 1);
     yard_list(&yard, running);
     yard_commit(&yard, running);
@@ -261,7 +246,7 @@ static void test_expire__what_cannot_be_read_stays_and_so_does_what_it_may_need(
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 1", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     const Key key = key_backup_object(&yard.generation.root, yard.backups[0].label, "backup");
     ASSERT_OK(store_remove(yard.repo->store, key.text));
     yard_put(&yard, key, 9);
@@ -273,7 +258,7 @@ static void test_expire__what_cannot_be_read_stays_and_so_does_what_it_may_need(
     assert_true(report.has_level[NOTICE_WARNING]);
     hand_refuses(&yard, &yard.backups[0], "its commit cannot be read");
     /* The second one is no backup any more, but its packs may be drawn on. */
-    assert_false(is_there(&yard, &yard.backups[1]));
+    assert_false(yard_has_backup(&yard, &yard.backups[1]));
     assert_true(yard_has(&yard, key_pack(&yard.generation.root, yard.backups[1].label, 1)));
 }
 
@@ -285,14 +270,14 @@ static void test_expire__without_a_good_backup_nothing_goes(void **state)
     yard_write(&yard, 5);
     yard_expire(&yard);
     assert_int_equal(yard_count_keys(&yard, "wal/"), 5);
-    days_pass(&yard, 2);
+    yard_days_pass(&yard, 2);
     for (size_t i = 0; i < yard.count; i++)
         ASSERT_OK(store_remove(
             yard.repo->store,
             key_wal(&yard.generation.root, yard_segment(1, yard.backups[i].start / SEGMENT_BYTES)).text));
     const size_t wal = yard_count_keys(&yard, "wal/");
     yard_expire(&yard);
-    assert_true(is_there(&yard, &yard.backups[1]));
+    assert_true(yard_has_backup(&yard, &yard.backups[1]));
     assert_int_equal(yard_count_keys(&yard, "wal/"), wal);
 }
 
@@ -305,14 +290,14 @@ static void test_expire__other_branches_stay_until_they_are_given_up(void **stat
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "backups 1", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     /* Restored to a moment before the second backup. */
     yard_branch(&yard, 2, 1, yard.backups[1].start - 0x100);
-    days_pass(&yard, 2);
+    yard_days_pass(&yard, 2);
     yard_expire(&yard);
     yard_check(&yard);
-    assert_false(is_there(&yard, &yard.backups[0]));
-    assert_true(is_there(&yard, &yard.backups[1]) && is_there(&yard, &yard.backups[2]));
+    assert_false(yard_has_backup(&yard, &yard.backups[0]));
+    assert_true(yard_has_backup(&yard, &yard.backups[1]) && yard_has_backup(&yard, &yard.backups[2]));
     assert_true(yard_has_wal(&yard, 1, yard.backups[1].start, yard_tip(&yard, 1)));
     ExpireResult result;
     const ExpireWork work = {.cluster = &yard.cluster, .options = {.drop_timeline = {2}}, .report = &report};
@@ -321,7 +306,7 @@ static void test_expire__other_branches_stay_until_they_are_given_up(void **stat
     yard.timelines[1].is_given_up = true;
     (void)yard_expire_with(&yard, (ExpireOptions){.drop_timeline = {1}}, &report, arena);
     yard_check(&yard);
-    assert_false(is_there(&yard, &yard.backups[1]) || is_there(&yard, &yard.backups[2]));
+    assert_false(yard_has_backup(&yard, &yard.backups[1]) || yard_has_backup(&yard, &yard.backups[2]));
     assert_int_equal(yard_count_keys(&yard, "wal/00000001/"), 0);
     assert_int_equal(yard_count_keys(&yard, "branch/"), 2);
 }
@@ -348,15 +333,15 @@ static void test_expire__one_by_hand_goes_although_it_was_promised_and_nothing_e
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "daily 2", 0);
-    days_pass(&yard, 4);
+    yard_days_pass(&yard, 4);
     hand_takes(&yard, &yard.backups[2], false);
     yard.backups[2].is_given_up = true;
-    assert_true(is_there(&yard, &yard.backups[0]));
-    assert_false(is_there(&yard, &yard.backups[2]));
+    assert_true(yard_has_backup(&yard, &yard.backups[0]));
+    assert_false(yard_has_backup(&yard, &yard.backups[2]));
     assert_int_equal(yard_count_keys(&yard, "backup/"), 15);
     yard_check(&yard);
     yard_expire(&yard);
-    assert_true(is_there(&yard, &yard.backups[1]));
+    assert_true(yard_has_backup(&yard, &yard.backups[1]));
     yard_check(&yard);
 }
 
@@ -365,14 +350,14 @@ static void test_expire__by_hand_waits_for_the_grace_and_no_promise_takes_it_bac
     (void)state;
     AUTO(yard_done) Yard yard;
     yard_open(&yard, "daily 9", DAY_US);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     hand_takes(&yard, &yard.backups[1], false);
     yard.backups[1].is_given_up = true;
     yard_expire(&yard);
-    assert_true(is_there(&yard, &yard.backups[1]));
+    assert_true(yard_has_backup(&yard, &yard.backups[1]));
     yard_wait(&yard, DAY_US);
     yard_expire(&yard);
-    assert_false(is_there(&yard, &yard.backups[1]));
+    assert_false(yard_has_backup(&yard, &yard.backups[1]));
     yard_check(&yard);
 }
 
@@ -402,11 +387,11 @@ static void test_expire__a_dry_run_says_what_a_word_by_hand_would_do(void **stat
     for (int64_t grace_us = 0; grace_us <= DAY_US; grace_us += DAY_US) {
         AUTO(yard_done) Yard yard;
         yard_open(&yard, "backups 9", grace_us);
-        days_pass(&yard, 3);
+        yard_days_pass(&yard, 3);
         const ExpireOptions by_hand = {.backup = yard.backups[0].label.text};
         dry_run_agrees(&yard, &by_hand, &yard.backups[0]);
         yard_branch(&yard, 2, 1, yard.backups[2].start - 0x100);
-        days_pass(&yard, 2);
+        yard_days_pass(&yard, 2);
         dry_run_agrees(&yard, &(ExpireOptions){.drop_timeline = {1}}, &yard.backups[2]);
     }
 }
@@ -418,7 +403,7 @@ static void test_expire__by_hand_is_refused_for_the_last_a_pinned_and_a_running_
     AUTO(arena_free) Arena *arena = arena_new();
     AUTO(report_done) Report report = {0};
     yard_open(&yard, "daily 2", 0);
-    days_pass(&yard, 3);
+    yard_days_pass(&yard, 3);
     pin(&yard, &yard.backups[0]);
     YardBackup *const running = yard_begin(&yard, NULL);
     hand_refuses(&yard, &yard.backups[2], "the last good one");
@@ -435,7 +420,7 @@ static void test_expire__by_hand_is_refused_for_the_last_a_pinned_and_a_running_
     hand_takes(&yard, &yard.backups[2], true);
     hand_takes(&yard, &yard.backups[0], true);
     hand_takes(&yard, running, true);
-    assert_false(is_there(&yard, &yard.backups[2]) || is_there(&yard, &yard.backups[0]));
+    assert_false(yard_has_backup(&yard, &yard.backups[2]) || yard_has_backup(&yard, &yard.backups[0]));
     assert_false(yard_has(&yard, key_backup_object(&yard.generation.root, running->label, "begin")));
 }
 

@@ -283,6 +283,22 @@ static inline bool yard_has(const Yard *yard, Key key)
     return is_there;
 }
 
+/* Is it committed? */
+static inline bool yard_has_backup(const Yard *yard, const YardBackup *backup)
+{
+    return yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup"));
+}
+
+/* Daily backups for so many days, all full ones. */
+static inline void yard_days_pass(Yard *yard, int days)
+{
+    for (int day = 0; day < days; day++) {
+        yard_write(yard, 2);
+        yard_backup(yard, NULL);
+        yard_wait(yard, DAY_US - HOUR_US / 2);
+    }
+}
+
 /* How far a timeline's bytes are of the line that ends in `tip`; 0: they are not. */
 static inline uint64_t yard_line_end(const Yard *yard, uint32_t tip, uint32_t timeline)
 {
@@ -325,7 +341,7 @@ static inline uint64_t yard_tip(const Yard *yard, uint32_t timeline)
 static inline bool yard_restores(const Yard *yard, const YardBackup *backup)
 {
     const KeyRoot *const root = &yard->generation.root;
-    bool does = !backup->is_gone && yard_has(yard, key_backup_object(root, backup->label, "backup")) &&
+    bool does = !backup->is_gone && yard_has_backup(yard, backup) &&
                 yard_has(yard, key_backup_object(root, backup->label, "packs"));
     for (size_t i = 0; i < backup->draw_count && does; i++)
         does = yard_has(yard, key_pack(root, backup->draws[i].label, backup->draws[i].pack));
@@ -339,7 +355,7 @@ static inline void yard_check_commits(Yard *yard)
         YardBackup *const backup = &yard->backups[i];
         if (!backup->is_committed || backup->is_gone)
             continue;
-        backup->is_gone = !yard_has(yard, key_backup_object(&yard->generation.root, backup->label, "backup"));
+        backup->is_gone = !yard_has_backup(yard, backup);
         if (!backup->is_gone && !yard_restores(yard, backup))
             fail_msg("backup %s is there and cannot be restored", backup->label.text);
     }
