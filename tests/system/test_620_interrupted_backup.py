@@ -44,7 +44,7 @@ def change(cluster, table):
 def content(cluster):
     return cluster.sql("select 'big', sum(hashtext(b::text)::bigint), count(*) from big b"
                        + (" union all select 'more', sum(hashtext(m::text)::bigint), count(*) from more m"
-                          if cluster.value("select to_regclass('more') is not null") else ''))
+                          if cluster.value("select to_regclass('more') is not null") else '') + ' order by 1')
 
 
 def cut(backups, *args, type='full'):
